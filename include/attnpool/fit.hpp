@@ -1,0 +1,57 @@
+#pragma once
+#include <attnpool/gradient.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace attnpool {
+
+/// What a fit tells while it runs: on the calling thread, about ten times a second and at the end of every epoch.
+struct FitProgress {
+  int epoch = 0;        ///< epochs finished
+  int epochs = 0;       ///< epochs asked for
+  double fraction = 0;  ///< of all the work, in [0, 1]
+  double loss = 0;      ///< at the start of the last finished epoch; NaN before the first
+  const std::vector<double>* w = nullptr;
+};
+
+struct FitOptions {
+  std::vector<double> w0;        ///< one entry, or one per dimension; empty: one, uniform in [0, 1) from seed, as in the chapter
+  std::uint64_t seed = 0;
+  Loss loss = Loss::mean;
+  double learning_rate = 0.5;    ///< > 0
+  int epochs = 5;                ///< >= 0 steps of full-batch gradient descent, w -= learning_rate * gradient
+  bool leave_one_out = true;     ///< each point left out of its own prediction; without it w grows without bound
+  double tolerance = 0;          ///< > 0: stop when a step changes every w by at most tolerance * |w|
+  int threads = 0;               ///< as Options::threads
+  std::function<bool(const FitProgress&)> progress;  ///< return false to stop
+};
+
+enum class FitStop {
+  epochs,     ///< all epochs done
+  converged,  ///< a step was within tolerance, or the gradient is exactly 0 at the best loss seen
+  diverged,   ///< loss, gradient or w not finite, or a flat region (gradient exactly 0) reached above the best loss
+  cancelled,  ///< the callback said so
+};
+
+/// "epochs", "converged", "diverged", "cancelled".
+const char* name(FitStop stop) noexcept;
+
+struct FitResult {
+  std::vector<double> w;        ///< after the last step; best_w if diverged or cancelled. Always finite
+  std::vector<double> best_w;   ///< the w with the lowest loss seen
+  double best_loss = 0;
+  double loss = 0;              ///< at w
+  std::vector<double> losses;                ///< loss at the start of every epoch, then at w
+  std::vector<std::vector<double>> ws;       ///< w at those losses
+  FitStop stop = FitStop::epochs;
+};
+
+/// Learns w by gradient descent on the squared error of predicting values [K, V] at keys [K, D] (leave-one-out by default).
+/// Deterministic for any number of threads. Throws std::invalid_argument for bad options, as pool() for bad data, and when
+/// leave-one-out is asked of fewer than two points. A loss that diverges is a result, not an error.
+template <class T>
+FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOptions& options = {});
+
+}  // namespace attnpool

@@ -1,0 +1,257 @@
+// Pooling of one block of queries over one chunk of keys. Lanes are queries; keys and values are broadcast as they lie in memory.
+// A lane's arithmetic is the same sequence whatever its position, the register width or the variant chosen below, so the variants
+// (registers per group R, in_range, V = 1 fused or not) differ in speed only.
+
+// (hi, lo) += x, exact in the sum of both (Knuth's two-sum).
+template <class T>
+inline void add_to_total(T* hi, T* lo, Lanes<T> x) {
+  const Lanes<T> h = load_lanes(hi), s = h + x, b = s - h;
+  store_lanes(lo, load_lanes(lo) + ((h - (s - b)) + (x - b)));
+  store_lanes(hi, s);
+}
+
+// Squared distances in units of the exponent from K keys to R registers of queries: e[k][r]. D > 0 fixes the dimension at compile time.
+// Scaled coordinates: e = sum (q - k)^2. Raw ones: e = sum (scale (q - k))^2, whose differences of floats are all but exact.
+template <int D, bool Raw, int K, int R, class T>
+inline void squared_distances(const BlockTask<T>& task, const T* keys, const T* queries, Lanes<T> (&e)[K][R]) {
+  constexpr std::size_t N = Lanes<T>::size;
+  const std::size_t dims = D > 0 ? D : task.dims;
+  for (auto& row : e)
+    for (auto& x : row) x = Lanes<T>(T(0));
+#pragma GCC unroll 4
+  for (std::size_t d = 0; d < dims; ++d) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Lanes<T> q = load_lanes(queries + d * query_block + r * N);
+#pragma GCC unroll 8
+      for (int k = 0; k < K; ++k) {
+        Lanes<T> delta = q - Lanes<T>(keys[k * dims + d]);
+        if constexpr (Raw) delta = delta * Lanes<T>(task.scale[d]);
+        e[k][r] = fma(delta, delta, e[k][r]);
+      }
+    }
+  }
+}
+
+// Weights of K keys for R registers of queries. In one dimension the square goes into the exponential unrounded; Bounded says that no
+// exponent reaches largest_exponent, else they are clamped there.
+template <int D, bool Raw, bool Bounded, int K, int R, class T>
+inline void weights_of(const BlockTask<T>& task, const T* keys, const T* queries, Lanes<T> (&w)[K][R]) {
+  constexpr std::size_t N = Lanes<T>::size;
+  if constexpr (D == 1) {
+    constexpr T limit = sizeof(T) == 4 ? T(9.4868) : T(30);  // sqrt(largest_exponent), rounded down
+#pragma GCC unroll 8
+    for (int k = 0; k < K; ++k)
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        Lanes<T> delta = load_lanes(queries + r * N) - Lanes<T>(keys[k]);
+        if constexpr (Raw) delta = delta * Lanes<T>(task.scale[0]);
+        if constexpr (!Bounded) delta = max(min(delta, Lanes<T>(limit)), Lanes<T>(-limit));
+        w[k][r] = gaussian_1d<T>(delta);
+      }
+  } else {
+    squared_distances<D, Raw, K, R>(task, keys, queries, w);
+#pragma GCC unroll 8
+    for (int k = 0; k < K; ++k)
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) w[k][r] = exp2_of_minus<T>(min(w[k][r], Lanes<T>(largest_exponent<T>)));
+  }
+}
+
+// One column: sums of w and w * value in registers, nothing stored per pair.
+template <int D, bool Raw, bool Bounded, int R, class T>
+inline void fused_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
+  constexpr std::size_t N = Lanes<T>::size;
+  const std::size_t dims = D > 0 ? D : task.dims;
+  const T* keys = task.keys + key * dims;
+  const T* values = task.values + key;
+  Lanes<T> weight[R], weighted[R];
+  for (int r = 0; r < R; ++r) weight[r] = weighted[r] = Lanes<T>(T(0));
+  const auto add = [&](const auto& w, int k, const T* value) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      weight[r] = weight[r] + w[k][r];
+      weighted[r] = fma(w[k][r], Lanes<T>(value[k]), weighted[r]);
+    }
+  };
+  constexpr int K = D == 0 ? 4 : 1;  // in many dimensions a register of queries is loaded once for four keys
+  std::size_t j = 0;
+  for (; j + K <= count; j += K) {
+    Lanes<T> w[K][R];
+    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k) add(w, k, values + j);
+  }
+  for (; K > 1 && j < count; ++j) {
+    Lanes<T> w[1][R];
+    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
+    add(w, 0, values + j);
+  }
+  for (int r = 0; r < R; ++r) {
+    add_to_total(sums + r * N, sums + query_block + r * N, weight[r]);
+    add_to_total(sums + 2 * query_block + r * N, sums + 3 * query_block + r * N, weighted[r]);
+  }
+}
+
+// The weights of a tile, stored: tile[key][R * N].
+template <int D, bool Raw, bool Bounded, int R, class T>
+inline void store_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* tile) {
+  constexpr std::size_t N = Lanes<T>::size;
+  constexpr int K = D == 0 ? 4 : 1;
+  const std::size_t dims = D > 0 ? D : task.dims;
+  const T* keys = task.keys + key * dims;
+  std::size_t j = 0;
+  for (; j + K <= count; j += K) {
+    Lanes<T> w[K][R];
+    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
+    for (int k = 0; k < K; ++k)
+      for (int r = 0; r < R; ++r) store_lanes(tile + ((j + k) * R + r) * N, w[k][r]);
+  }
+  for (; j < count; ++j) {
+    Lanes<T> w[1][R];
+    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
+    for (int r = 0; r < R; ++r) store_lanes(tile + (j * R + r) * N, w[0][r]);
+  }
+}
+
+// Sums of tile[key] * values[key, c .. c + C) over a tile, C columns in registers.
+template <int C, int R, class T>
+inline void accumulate_columns(const BlockTask<T>& task, std::size_t key, std::size_t count, std::size_t c, const T* tile,
+                               T* sums) {
+  constexpr std::size_t N = Lanes<T>::size;
+  Lanes<T> total[C][R];
+  for (int i = 0; i < C; ++i)
+    for (int r = 0; r < R; ++r) total[i][r] = Lanes<T>(T(0));
+  const T* value = task.values + key * task.cols + c;
+  for (std::size_t j = 0; j < count; ++j, value += task.cols) {
+    Lanes<T> w[R];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) w[r] = load_lanes(tile + (j * R + r) * N);
+#pragma GCC unroll 8
+    for (int i = 0; i < C; ++i) {
+      const Lanes<T> v(value[i]);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) total[i][r] = fma(w[r], v, total[i][r]);
+    }
+  }
+  for (int i = 0; i < C; ++i)
+    for (int r = 0; r < R; ++r) {
+      T* hi = sums + (1 + c + i) * 2 * query_block + r * N;
+      add_to_total(hi, hi + query_block, total[i][r]);
+    }
+}
+
+// sums[0] += sum of tile, sums[1 + c] += sum of tile * values[:, c].
+template <int R, class T>
+inline void accumulate_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* tile, T* sums) {
+  constexpr std::size_t N = Lanes<T>::size;
+  Lanes<T> total[R];
+  for (int r = 0; r < R; ++r) total[r] = Lanes<T>(T(0));
+  for (std::size_t j = 0; j < count; ++j)
+    for (int r = 0; r < R; ++r) total[r] = total[r] + load_lanes(tile + (j * R + r) * N);
+  for (int r = 0; r < R; ++r) add_to_total(sums + r * N, sums + query_block + r * N, total[r]);
+  constexpr int C = wide_columns;
+  std::size_t c = 0;
+  for (; c + C <= task.cols; c += C) accumulate_columns<C, R>(task, key, count, c, tile, sums);
+  for (; c + 2 <= task.cols; c += 2) accumulate_columns<2, R>(task, key, count, c, tile, sums);
+  if (c < task.cols) accumulate_columns<1, R>(task, key, count, c, tile, sums);
+}
+
+// Which keys of a tile the lanes of a group see.
+enum class Seen { none, some, all };
+
+template <class T>
+struct Visibility {  // bounds over the lanes of a group
+  T first_begin, last_begin, first_end, last_end, first_excluded, last_excluded;
+
+  Visibility(const T* visible, std::size_t lanes) {
+    const T *begin = visible, *end = visible + query_block, *excluded = visible + 2 * query_block;
+    first_begin = last_begin = begin[0];
+    first_end = last_end = end[0];
+    first_excluded = last_excluded = excluded[0];
+    for (std::size_t i = 1; i < lanes; ++i) {
+      if (begin[i] < first_begin) first_begin = begin[i];
+      if (begin[i] > last_begin) last_begin = begin[i];
+      if (end[i] < first_end) first_end = end[i];
+      if (end[i] > last_end) last_end = end[i];
+      if (excluded[i] < first_excluded) first_excluded = excluded[i];
+      if (excluded[i] > last_excluded) last_excluded = excluded[i];
+    }
+  }
+  Seen tile(std::size_t key, std::size_t count) const {
+    const T first = T(key), end = T(key + count);
+    if (end <= first_begin || first >= last_end) return Seen::none;
+    if (first >= last_begin && end <= first_end && (last_excluded < first || first_excluded >= end)) return Seen::all;
+    return Seen::some;
+  }
+};
+
+template <int R, class T>
+inline void hide(const T* visible, std::size_t key, std::size_t count, T* tile) {
+  constexpr std::size_t N = Lanes<T>::size;
+  const Lanes<T> zero(T(0));
+  for (int r = 0; r < R; ++r) {
+    const Lanes<T> begin = load_lanes(visible + r * N), end = load_lanes(visible + query_block + r * N),
+                   excluded = load_lanes(visible + 2 * query_block + r * N);
+    for (std::size_t j = 0; j < count; ++j) {
+      T* p = tile + (j * R + r) * N;
+      const Lanes<T> k(T(key + j)), w = load_lanes(p);
+      const Lanes<T> inside = if_less<T>(k, begin, zero, if_less<T>(k, end, w, zero));
+      store_lanes(p, if_less<T>(k, excluded, inside, if_less<T>(excluded, k, inside, zero)));
+    }
+  }
+}
+
+// R registers of queries starting at lane `lane`, all keys of the chunk.
+template <int D, bool Raw, bool Bounded, int R, class T>
+inline void pool_group(const BlockTask<T>& task, std::size_t lane) {
+  const T* queries = task.queries + lane;
+  T* sums = task.sums + lane;
+  const T* visible = task.visible ? task.visible + lane : nullptr;
+  const bool fused = task.cols == 1;
+  // Without ranges the bounds are never used.
+  alignas(64) const T everything[3 * query_block] = {};
+  const Visibility<T> bounds(visible ? visible : everything, visible ? R * Lanes<T>::size : 1);
+  for (std::size_t key = 0; key < task.key_count; key += tile_keys) {
+    const std::size_t count = task.key_count - key < tile_keys ? task.key_count - key : tile_keys;
+    const Seen seen = visible ? bounds.tile(key, count) : Seen::all;
+    if (seen == Seen::none) continue;
+    if (fused && seen == Seen::all) {
+      fused_tile<D, Raw, Bounded, R>(task, key, count, queries, sums);
+    } else {
+      store_tile<D, Raw, Bounded, R>(task, key, count, queries, task.tile);
+      if (seen == Seen::some) hide<R>(visible, key, count, task.tile);
+      accumulate_tile<R>(task, key, count, task.tile, sums);
+    }
+  }
+}
+
+template <int D, bool Raw, bool Bounded, int R, class T>
+inline void pool_groups(const BlockTask<T>& task) {
+  constexpr std::size_t N = Lanes<T>::size;
+  std::size_t lane = 0;
+  for (; lane + R * N <= task.lane_count; lane += R * N) pool_group<D, Raw, Bounded, R>(task, lane);
+  for (; lane < task.lane_count; lane += N) pool_group<D, Raw, Bounded, 1>(task, lane);
+}
+
+template <bool Raw, class T>
+inline void pool_dims(const BlockTask<T>& task) {
+  switch (task.dims) {
+    case 1:
+      return task.in_range ? pool_groups<1, Raw, true, narrow_registers>(task) : pool_groups<1, Raw, false, narrow_registers>(task);
+    case 2: return pool_groups<2, Raw, false, 2>(task);
+    case 3: return pool_groups<3, Raw, false, 2>(task);
+    default: return pool_groups<0, Raw, false, 2>(task);
+  }
+}
+
+template <class T>
+inline void clear_sums(const BlockTask<T>& task, std::size_t sum_count) {
+  for (std::size_t i = 0; i < sum_count * 2 * query_block; ++i) task.sums[i] = 0;
+}
+
+template <class T>
+void pool(const BlockTask<T>& task) noexcept {
+  clear_sums(task, 1 + task.cols);
+  task.scale ? pool_dims<true>(task) : pool_dims<false>(task);
+}

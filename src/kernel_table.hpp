@@ -1,0 +1,75 @@
+#pragma once
+// The one door between src/ and simd/: plain structs of pointers, filled once per ISA. Nothing here may be instantiated differently
+// by differently flagged objects, so there is no function, no std:: type and no default member initialiser in this header.
+#include <cstddef>
+
+namespace attnpool::detail {
+
+// Note [Order of sums]. A query's weights are summed in an order that depends on nothing but the keys: tiles of tile_keys keys in T,
+// tiles added to a compensated (hi, lo) total within a chunk, chunks added in double by the caller. 128 keys keep the
+// float error of a tile near 2e-7 and cost 2 x 6 operations per 128 x 13.
+inline constexpr std::size_t tile_keys = 128;
+// Queries per kernel call; a multiple of every ISA's register group.
+inline constexpr std::size_t query_block = 64;
+// Block kernels clamp exponents here: a weight of 2^-90 (2^-900) beside a sum of at least 2^-32, 2^-58 of it. Not lower, because products
+// with values would then be subnormal, which costs Intel CPUs 30 times the time.
+template <class T>
+inline constexpr T largest_exponent = sizeof(T) == 4 ? T(90) : T(900);
+
+// One block of queries against one chunk of keys. Lanes are queries.
+template <class T>
+struct BlockTask {
+  const T* queries;         // [dims][query_block], same units as keys; lanes beyond lane_count are never read
+  std::size_t lane_count;   // a multiple of the ISA's lanes (the caller pads with copies of a real query)
+  const T* keys;            // [key_count][dims]
+  const T* values;          // [key_count][cols], finite
+  std::size_t key_count;
+  std::size_t dims;
+  std::size_t cols;
+  const T* scale;           // [dims], or null when keys and queries are already scaled: weight = 2^(-sum (scale (q - k))^2)
+  bool in_range;            // dims = 1: it is known that no exponent reaches largest_exponent, so none is clamped
+  const T* visible;         // null: every lane sees every key; else [3][query_block]: begin, end, excluded, as key numbers
+                            // in this chunk, exact in T
+  T* tile;                  // scratch, 2 * tile_keys * query_block
+  T* sums;                  // out: [sum_count][2][query_block], hi and lo
+};
+// pool writes 1 + cols sums: of w and of w * value[v].
+// gradient writes (1 + parameters) * (1 + cols): those, then for each parameter p the same with w * delta_p^2 in place of w, where
+// delta_p^2 is the scaled squared distance, in dimension p if per_dimension, else summed over dimensions.
+
+// One query against many keys. Lanes are keys, keys are [dims][key_stride] (transposed) and scaled.
+// relative(k) = |q - k|^2 - |q - r|^2 = sum_d (r - k)(2 q - r - k): exact near the reference key r, however far q is.
+template <class T>
+struct RowTask {
+  const T* query;      // [dims]
+  const T* reference;  // [dims]: r
+  const T* keys;
+  std::size_t key_stride;
+  std::size_t key_count;
+  std::size_t dims;
+};
+
+template <class T>
+struct Kernels {
+  std::size_t lanes;
+  void (*exp)(const T* x, T* out, std::size_t count) noexcept;
+  void (*exp_nonpositive)(const T* x, T* out, std::size_t count) noexcept;
+  void (*softmax)(const T* scores, T* out, std::size_t count) noexcept;
+  // max and sum of e^(x - max); sum = 0 and max = -inf if there is nothing but -inf.
+  void (*log_sum_exp)(const T* scores, std::size_t count, T* max, T* sum) noexcept;
+  void (*pool)(const BlockTask<T>&) noexcept;
+  void (*gradient)(const BlockTask<T>&, bool per_dimension) noexcept;
+  // The first key with the smallest relative(k), and that value. key_count >= 1.
+  std::size_t (*nearest)(const RowTask<T>&, T* relative) noexcept;
+  // weights[k] = 2^-relative(k), exactly 0 below the smallest normal number; returns their sum.
+  T (*weights)(const RowTask<T>&, T* weights) noexcept;
+  // out[i] *= factor
+  void (*scale)(T* out, T factor, std::size_t count) noexcept;
+};
+
+struct KernelTable {
+  Kernels<float> f32;
+  Kernels<double> f64;
+};
+
+}  // namespace attnpool::detail

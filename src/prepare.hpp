@@ -1,0 +1,72 @@
+#pragma once
+// What a call computes once from its keys and values: coordinates in units of the exponent, values of size one.
+#include <attnpool/range.hpp>
+#include <attnpool/score.hpp>
+#include <attnpool/view.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace attnpool::detail {
+
+// weight = e^(-(w delta)^2 / 2) = 2^(-(scale delta)^2),  scale = w * sqrt(log2(e) / 2).
+inline constexpr double exponent_scale = 0.84932180028801904272;
+inline constexpr double exponent_scale_squared = 0.72134752044448170368;
+
+// Keys [K, D] as the block kernels take them. Two forms, chosen by how many bandwidths the keys span, never by the queries:
+//   scaled  (x - middle) * scale rounded to T: one operation per dimension and pair less, but an error of reach * epsilon in every coordinate
+//   raw     x - centre, exact in T (centre = 0, or the middle where all keys lie far from 0 compared with their spread),
+//           scaled after the subtraction: no such error
+template <class T>
+struct PreparedKeys {
+  static constexpr double scaled_reach = 8;  // in units of the exponent: 9.4 bandwidths from the middle
+
+  std::size_t count, dims;
+  std::vector<double> centre;
+  std::vector<double> scale;
+  std::vector<double> extent;  // largest |x - centre| * scale per dimension
+  bool raw;
+  std::vector<T> keys;      // [count][dims]
+  std::vector<T> raw_scale; // [dims] if raw
+
+  // Throws std::invalid_argument at the first key that is not finite.
+  PreparedKeys(MatrixView<const T> keys, const Gaussian& score);
+};
+
+// Values [K, V] moved and scaled per column by exact powers of two to [-1, 1], so that rounding is relative to the spread of a column,
+// not to its distance from 0, and neither huge nor tiny values overflow or vanish. Entries that are not finite are kept aside.
+template <class T>
+struct PreparedValues {
+  std::size_t count, cols;
+  std::vector<double> middle, unit, smallest, largest;  // per column: value = middle + unit * prepared
+  std::vector<T> values;                                // [count][cols]
+
+  explicit PreparedValues(MatrixView<const T> values);
+
+  bool all_finite() const { return irregular_.empty(); }
+  // 0 if query sees finite values only in this column, else the sum of those it sees that are not: inf, -inf or NaN.
+  double irregular(const KeyRange& range, std::size_t query, std::size_t col) const;
+
+ private:
+  struct Counts {
+    std::uint64_t nan = 0, positive = 0, negative = 0;  // among keys before this one
+  };
+  std::vector<Counts> irregular_;  // [count + 1][cols], or empty
+  Counts between(std::size_t begin, std::size_t end, std::size_t col) const;
+};
+
+// Keys transposed to [D][K] in scaled coordinates, for the row kernels. S is double where queries far from all keys are
+// answered: there nothing overflows and nothing cancels.
+template <class S>
+struct TransposedKeys {
+  std::size_t count, dims;
+  std::vector<double> centre, scale;
+  std::vector<S> keys;  // [dims][count]
+
+  template <class T>
+  TransposedKeys(MatrixView<const T> keys, const Gaussian& score);
+
+  S coordinate(double x, std::size_t d) const;
+};
+
+}  // namespace attnpool::detail

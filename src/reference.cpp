@@ -1,0 +1,178 @@
+#include <attnpool/reference.hpp>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace attnpool::reference {
+namespace {
+
+constexpr double inf = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+template <class T>
+double difference(const In<T>& queries, const In<T>& keys, std::size_t q, std::size_t k, std::size_t d) {
+  return static_cast<double>(queries(q, d)) - static_cast<double>(keys(k, d));
+}
+
+// Normalised weights of one query over all keys, 0 where it may not look; all NaN if it sees none or is not finite.
+template <class T>
+std::vector<double> weights_of(In<T> queries, In<T> keys, const Gaussian& score, const KeyRange& range, std::size_t q) {
+  std::vector<double> p(keys.rows, -inf);
+  double max = -inf;
+  for (std::size_t k = 0; k < keys.rows; ++k) {
+    if (!range.contains(q, k, keys.rows)) continue;
+    double s = 0;
+    for (std::size_t d = 0; d < keys.cols; ++d) {
+      const double u = score.w_of(d) * difference<T>(queries, keys, q, k, d);
+      s -= u * u / 2;
+    }
+    p[k] = s;
+    max = s > max || std::isnan(s) ? s : max;
+  }
+  double sum = 0;
+  for (double& x : p) {
+    x = x == -inf && max != -inf ? 0 : std::exp(x - max);
+    sum += x;
+  }
+  for (double& x : p) x /= sum;
+  return p;
+}
+
+// A query that sees a value which is not finite sums just those, whatever their weights.
+template <class T>
+double weighted_mean(const std::vector<double>& p, In<T> values, const KeyRange& range, std::size_t q, std::size_t v) {
+  double mean = 0, irregular = 0;
+  bool seen = false;
+  for (std::size_t k = 0; k < p.size(); ++k) {
+    if (!range.contains(q, k, p.size())) continue;
+    seen = true;
+    const double value = static_cast<double>(values(k, v));
+    if (!std::isfinite(value)) irregular += value;
+    else mean += p[k] * value;
+  }
+  if (!seen || std::isnan(mean)) return nan;
+  return irregular != 0 ? irregular : mean;
+}
+
+}  // namespace
+
+template <class T>
+void exp(const std::type_identity_t<T>* x, T* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<T>(std::exp(static_cast<double>(x[i])));
+}
+
+template <class T>
+void log_sum_exp(In<T> scores, T* out) {
+  for (std::size_t r = 0; r < scores.rows; ++r) {
+    double max = -inf, sum = 0;
+    for (std::size_t c = 0; c < scores.cols; ++c) {
+      const double x = static_cast<double>(scores(r, c));
+      max = x > max || std::isnan(x) ? x : max;
+    }
+    for (std::size_t c = 0; c < scores.cols && std::isfinite(max); ++c) sum += std::exp(static_cast<double>(scores(r, c)) - max);
+    out[r] = static_cast<T>(std::isfinite(max) ? max + std::log(sum) : max);
+  }
+}
+
+template <class T>
+void softmax(In<T> scores, MatrixView<T> out) {
+  for (std::size_t r = 0; r < scores.rows; ++r) {
+    double max = -inf, sum = 0;
+    std::vector<double> p(scores.cols);
+    for (std::size_t c = 0; c < scores.cols; ++c) {
+      p[c] = static_cast<double>(scores(r, c));
+      max = p[c] > max || std::isnan(p[c]) ? p[c] : max;
+    }
+    for (double& x : p) sum += x = std::exp(x - max);
+    for (std::size_t c = 0; c < scores.cols; ++c) out(r, c) = static_cast<T>(p[c] / sum);
+  }
+}
+
+template <class T>
+void average_pool(In<T> values, MatrixView<T> out) {
+  for (std::size_t v = 0; v < values.cols; ++v) {
+    double sum = 0;
+    for (std::size_t k = 0; k < values.rows; ++k) sum += static_cast<double>(values(k, v));
+    for (std::size_t q = 0; q < out.rows; ++q) out(q, v) = static_cast<T>(sum / static_cast<double>(values.rows));
+  }
+}
+
+template <class T>
+void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
+    for (std::size_t v = 0; v < values.cols; ++v) out(q, v) = static_cast<T>(weighted_mean<T>(p, values, options.range, q, v));
+  }
+}
+
+template <class T>
+void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights, const Options& options) {
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
+    for (std::size_t k = 0; k < keys.rows; ++k) {
+      const bool sees_none = options.range.begin(q, keys.rows) == options.range.end(q, keys.rows) ||
+                             (keys.rows == 1 && !options.range.contains(q, 0, 1));
+      weights(q, k) = sees_none ? T(0) : static_cast<T>(p[k]);
+    }
+  }
+}
+
+template <class T>
+void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, MatrixView<T> gradient,
+                   const Options& options) {
+  const std::size_t parameters = score.w().size();
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
+    for (std::size_t v = 0; v < values.cols; ++v) {
+      const double mean = weighted_mean<T>(p, values, options.range, q, v);
+      out(q, v) = static_cast<T>(mean);
+      for (std::size_t i = 0; i < parameters; ++i) {
+        double sum = 0;  // sum_k p_k (v_k - mean) ds_k/dw_i
+        for (std::size_t k = 0; k < keys.rows; ++k) {
+          if (p[k] == 0) continue;
+          double square = 0;
+          for (std::size_t d = 0; d < keys.cols; ++d) {
+            const double delta = difference<T>(queries, keys, q, k, d);
+            if (score.is_scalar() || d == i) square += delta * delta;
+          }
+          sum += p[k] * (static_cast<double>(values(k, v)) - mean) * -score.w()[i] * square;
+        }
+        gradient(q, i * values.cols + v) = static_cast<T>(std::isfinite(mean) ? sum : nan);
+      }
+    }
+  }
+}
+
+template <class T>
+LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
+                              MatrixView<const T> targets, const Gaussian& score, Loss loss, const Options& options) {
+  const std::size_t parameters = score.w().size(), cols = values.cols;
+  std::vector<T> out(queries.rows * cols), gradient(queries.rows * parameters * cols);
+  reference::pool_gradient<T>(queries, keys, values, score, {out.data(), queries.rows, cols}, {gradient.data(), queries.rows, parameters * cols}, options);
+  const double of_square = loss == Loss::mean ? 1 / static_cast<double>(out.size()) : 0.5;
+  LossAndGradient result{0, std::vector<double>(parameters)};
+  for (std::size_t q = 0; q < queries.rows; ++q)
+    for (std::size_t v = 0; v < cols; ++v) {
+      const double residual = static_cast<double>(out[q * cols + v]) - static_cast<double>(targets(q, v));
+      result.loss += of_square * residual * residual;
+      for (std::size_t p = 0; p < parameters; ++p)
+        result.gradient[p] += 2 * of_square * residual * static_cast<double>(gradient[(q * parameters + p) * cols + v]);
+    }
+  return result;
+}
+
+#define ATTNPOOL_INSTANTIATE(T)                                                                                               \
+  template void exp<T>(const std::type_identity_t<T>*, T*, std::size_t);                                                      \
+  template void softmax<T>(In<T>, MatrixView<T>);                                                                             \
+  template void log_sum_exp<T>(In<T>, T*);                                                                                    \
+  template void average_pool<T>(In<T>, MatrixView<T>);                                                                        \
+  template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                                 \
+  template void attention_weights<T>(In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                           \
+  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, MatrixView<T>, const Options&);         \
+  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, \
+                                         const Gaussian&, Loss, const Options&);
+ATTNPOOL_INSTANTIATE(float)
+ATTNPOOL_INSTANTIATE(double)
+
+}  // namespace attnpool::reference
