@@ -1,23 +1,21 @@
 // The sums behind the derivative in w (see kernel_table.hpp): pool's sums and those of w * delta_p^2. With D = 1 and one value column all four
 // stay in registers (4 operations a pair more than pool, which has 13); otherwise the tile of weights is multiplied by the squared distances,
-// recomputed, and summed like weights. The pool sums come out with the same bits as pool's.
+// recomputed, and summed like weights.
 
-template <bool Raw, bool Bounded, int R, class T>
+template <Form F, bool Bounded, int R, class T>
 inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
   constexpr std::size_t N = Lanes<T>::size;
   Lanes<T> s[4][R];  // w, w v, w delta^2, w delta^2 v
   for (auto& row : s)
     for (auto& x : row) x = Lanes<T>(T(0));
   for (std::size_t j = key; j < key + count; ++j) {
-    Lanes<T> w[1][R], e[1][R];
-    weights_of<1, Raw, Bounded>(task, task.keys + j, queries, w);
-    squared_distances<1, Raw>(task, task.keys + j, queries, e);
     const Lanes<T> v(task.values[j]);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Lanes<T> u = w[0][r] * e[0][r];
-      s[0][r] = s[0][r] + w[0][r];
-      s[1][r] = fma(w[0][r], v, s[1][r]);
+      const Lanes<T> delta = difference_1d<F, Bounded>(task, task.keys[j], queries + r * N);
+      const Lanes<T> w = gaussian_1d<T>(delta), u = w * (delta * delta);
+      s[0][r] = s[0][r] + w;
+      s[1][r] = fma(w, v, s[1][r]);
       s[2][r] = s[2][r] + u;
       s[3][r] = fma(u, v, s[3][r]);
     }
@@ -30,7 +28,7 @@ inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::
 }
 
 // product[key] = weight[key] * delta_p^2, p a dimension or (per_dimension false) their sum.
-template <bool Raw, int R, class T>
+template <Form F, int R, class T>
 inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
                                    bool per_dimension, std::size_t p, const T* weight, T* product) {
   constexpr std::size_t N = Lanes<T>::size;
@@ -38,11 +36,11 @@ inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, st
     const T* k = task.keys + (key + j) * task.dims;
     Lanes<T> e[1][R];
     if (!per_dimension) {
-      squared_distances<0, Raw>(task, k, queries, e);
+      squared_distances<0, F>(task, key + j, queries, e);
     } else {
       for (int r = 0; r < R; ++r) {
         Lanes<T> delta = load_lanes(queries + p * query_block + r * N) - Lanes<T>(k[p]);
-        if constexpr (Raw) delta = delta * Lanes<T>(task.scale[p]);
+        if constexpr (F == Form::raw) delta = delta * Lanes<T>(task.scale[p]);
         e[0][r] = delta * delta;
       }
     }
@@ -55,14 +53,14 @@ inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, st
   }
 }
 
-template <int D, bool Raw, bool Bounded, int R, class T>
+template <int D, Form F, bool Bounded, int R, class T>
 inline void gradient_group(const BlockTask<T>& task, bool per_dimension, std::size_t lane) {
   const T* queries = task.queries + lane;
   T* sums = task.sums + lane;
   const T* visible = task.visible ? task.visible + lane : nullptr;
   const std::size_t parameters = per_dimension ? task.dims : 1;
   const std::size_t sums_per_parameter = (1 + task.cols) * 2 * query_block;
-  const bool fused = D == 1 && Bounded && task.cols == 1;
+  const bool fused = D == 1 && task.cols == 1;
   alignas(64) const T everything[3 * query_block] = {};
   const Visibility<T> bounds(visible ? visible : everything, visible ? R * Lanes<T>::size : 1);
   T* product = task.tile + tile_keys * query_block;
@@ -70,43 +68,43 @@ inline void gradient_group(const BlockTask<T>& task, bool per_dimension, std::si
     const std::size_t count = task.key_count - key < tile_keys ? task.key_count - key : tile_keys;
     const Seen seen = visible ? bounds.tile(key, count) : Seen::all;
     if (seen == Seen::none) continue;
-    if constexpr (D == 1 && Bounded) {
+    if constexpr (D == 1) {
       if (fused && seen == Seen::all) {
-        fused_gradient_tile<Raw, Bounded, R>(task, key, count, queries, sums);
+        fused_gradient_tile<F, Bounded, R>(task, key, count, queries, sums);
         continue;
       }
     }
-    store_tile<D, Raw, Bounded, R>(task, key, count, queries, task.tile);
+    store_tile<D, F, Bounded, R>(task, key, count, queries, task.tile);
     if (seen == Seen::some) hide<R>(visible, key, count, task.tile);
     accumulate_tile<R>(task, key, count, task.tile, sums);
     for (std::size_t p = 0; p < parameters; ++p) {
-      times_squared_distance<Raw, R>(task, key, count, queries, per_dimension, p, task.tile, product);
+      times_squared_distance<F, R>(task, key, count, queries, per_dimension, p, task.tile, product);
       accumulate_tile<R>(task, key, count, product, sums + (1 + p) * sums_per_parameter);
     }
   }
 }
 
-template <int D, bool Raw, bool Bounded, class T>
+template <int D, Form F, bool Bounded, class T>
 inline void gradient_groups(const BlockTask<T>& task, bool per_dimension) {
   constexpr std::size_t N = Lanes<T>::size;
   std::size_t lane = 0;
-  for (; lane + 2 * N <= task.lane_count; lane += 2 * N) gradient_group<D, Raw, Bounded, 2>(task, per_dimension, lane);
-  for (; lane < task.lane_count; lane += N) gradient_group<D, Raw, Bounded, 1>(task, per_dimension, lane);
+  for (; lane + 2 * N <= task.lane_count; lane += 2 * N) gradient_group<D, F, Bounded, 2>(task, per_dimension, lane);
+  for (; lane < task.lane_count; lane += N) gradient_group<D, F, Bounded, 1>(task, per_dimension, lane);
 }
 
-template <bool Raw, class T>
+template <Form F, class T>
 inline void gradient_dims(const BlockTask<T>& task, bool per_dimension) {
   switch (task.dims) {
     case 1:
-      return task.in_range ? gradient_groups<1, Raw, true>(task, per_dimension) : gradient_groups<1, Raw, false>(task, per_dimension);
-    case 2: return gradient_groups<2, Raw, false>(task, per_dimension);
-    case 3: return gradient_groups<3, Raw, false>(task, per_dimension);
-    default: return gradient_groups<0, Raw, false>(task, per_dimension);
+      return task.in_range ? gradient_groups<1, F, true>(task, per_dimension) : gradient_groups<1, F, false>(task, per_dimension);
+    case 2: return gradient_groups<2, F, false>(task, per_dimension);
+    case 3: return gradient_groups<3, F, false>(task, per_dimension);
+    default: return gradient_groups<0, F, false>(task, per_dimension);
   }
 }
 
 template <class T>
 void gradient(const BlockTask<T>& task, bool per_dimension) noexcept {
   clear_sums(task, (1 + (per_dimension ? task.dims : 1)) * (1 + task.cols));
-  task.scale ? gradient_dims<true>(task, per_dimension) : gradient_dims<false>(task, per_dimension);
+  task.form == Form::raw ? gradient_dims<Form::raw>(task, per_dimension) : gradient_dims<Form::scaled>(task, per_dimension);
 }

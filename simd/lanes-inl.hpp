@@ -12,16 +12,18 @@ template <>
 struct Float<float> {
   static constexpr float shifter = 0x1.8p23f;   // x + shifter rounds x to an integer and leaves it in the low bits
   static constexpr float max_exponent = 126.f;  // 2^-126 is the smallest normal number
-  static constexpr int mantissa_bits = 23;
+  static constexpr float largest = 0x1.fffffep127f;
 };
 template <>
 struct Float<double> {
   static constexpr double shifter = 0x1.8p52;
   static constexpr double max_exponent = 1022.;
-  static constexpr int mantissa_bits = 52;
+  static constexpr double largest = 0x1.fffffffffffffp1023;
 };
 
 #if defined(ATTNPOOL_SCALAR_LANES)
+
+inline constexpr bool has_fma = false;
 
 template <class T>
 struct Lanes {
@@ -52,6 +54,12 @@ inline Lanes<double> add_exponent(Lanes<double> x, Lanes<double> n) {
 
 template <class T>
 using Lanes = xsimd::batch<T, arch>;
+
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool has_fma = true;
+#else
+inline constexpr bool has_fma = false;
+#endif
 
 // a < b ? x : y, per lane; y where a or b is NaN.
 template <class T>

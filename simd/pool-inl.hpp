@@ -11,46 +11,60 @@ inline void add_to_total(T* hi, T* lo, Lanes<T> x) {
 }
 
 // Squared distances in units of the exponent from K keys to R registers of queries: e[k][r]. D > 0 fixes the dimension at compile time.
-// Scaled coordinates: e = sum (q - k)^2. Raw ones: e = sum (scale (q - k))^2, whose differences of floats are all but exact.
-template <int D, bool Raw, int K, int R, class T>
-inline void squared_distances(const BlockTask<T>& task, const T* keys, const T* queries, Lanes<T> (&e)[K][R]) {
+template <int D, Form F, int K, int R, class T>
+inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T* queries, Lanes<T> (&e)[K][R]) {
   constexpr std::size_t N = Lanes<T>::size;
   const std::size_t dims = D > 0 ? D : task.dims;
-  for (auto& row : e)
-    for (auto& x : row) x = Lanes<T>(T(0));
-#pragma GCC unroll 4
+  const T* keys = task.keys + key * dims;
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int k = 0; k < K; ++k) {
+      e[k][r] = Lanes<T>(T(0));
+      if constexpr (F == Form::product) e[k][r] = load_lanes(queries + dims * query_block + r * N) + Lanes<T>(task.key_norms[key + k]);
+    }
   for (std::size_t d = 0; d < dims; ++d) {
+    Lanes<T> q[R];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const Lanes<T> q = load_lanes(queries + d * query_block + r * N);
+    for (int r = 0; r < R; ++r) q[r] = load_lanes(queries + d * query_block + r * N);
 #pragma GCC unroll 8
-      for (int k = 0; k < K; ++k) {
-        Lanes<T> delta = q - Lanes<T>(keys[k * dims + d]);
-        if constexpr (Raw) delta = delta * Lanes<T>(task.scale[d]);
-        e[k][r] = fma(delta, delta, e[k][r]);
+    for (int k = 0; k < K; ++k) {
+      const Lanes<T> x(keys[k * dims + d]);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        if constexpr (F == Form::product) {
+          e[k][r] = fma(q[r], x, e[k][r]);
+        } else {
+          Lanes<T> delta = q[r] - x;
+          if constexpr (F == Form::raw) delta = delta * Lanes<T>(task.scale[d]);
+          e[k][r] = fma(delta, delta, e[k][r]);
+        }
       }
     }
   }
 }
 
-// Weights of K keys for R registers of queries. In one dimension the square goes into the exponential unrounded; Bounded says that no
-// exponent reaches largest_exponent, else they are clamped there.
-template <int D, bool Raw, bool Bounded, int K, int R, class T>
-inline void weights_of(const BlockTask<T>& task, const T* keys, const T* queries, Lanes<T> (&w)[K][R]) {
-  constexpr std::size_t N = Lanes<T>::size;
+// The difference of one-dimensional coordinates in units of the exponent. Bounded says that its square cannot reach largest_exponent, else it
+// is clamped there.
+template <Form F, bool Bounded, class T>
+inline Lanes<T> difference_1d(const BlockTask<T>& task, T key, const T* queries) {
+  constexpr T limit = sizeof(T) == 4 ? T(9.4868) : T(30);  // sqrt(largest_exponent), rounded down
+  Lanes<T> delta = load_lanes(queries) - Lanes<T>(key);
+  if constexpr (F == Form::raw) delta = delta * Lanes<T>(task.scale[0]);
+  if constexpr (!Bounded) delta = max(min(delta, Lanes<T>(limit)), Lanes<T>(-limit));
+  return delta;
+}
+
+// Weights of K keys for R registers of queries.
+template <int D, Form F, bool Bounded, int K, int R, class T>
+inline void weights_of(const BlockTask<T>& task, std::size_t key, const T* queries, Lanes<T> (&w)[K][R]) {
   if constexpr (D == 1) {
-    constexpr T limit = sizeof(T) == 4 ? T(9.4868) : T(30);  // sqrt(largest_exponent), rounded down
 #pragma GCC unroll 8
     for (int k = 0; k < K; ++k)
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        Lanes<T> delta = load_lanes(queries + r * N) - Lanes<T>(keys[k]);
-        if constexpr (Raw) delta = delta * Lanes<T>(task.scale[0]);
-        if constexpr (!Bounded) delta = max(min(delta, Lanes<T>(limit)), Lanes<T>(-limit));
-        w[k][r] = gaussian_1d<T>(delta);
-      }
+      for (int r = 0; r < R; ++r) w[k][r] = gaussian_1d<T>(difference_1d<F, Bounded>(task, task.keys[key + k], queries + r * Lanes<T>::size));
   } else {
-    squared_distances<D, Raw, K, R>(task, keys, queries, w);
+    squared_distances<D, F, K, R>(task, key, queries, w);
 #pragma GCC unroll 8
     for (int k = 0; k < K; ++k)
 #pragma GCC unroll 8
@@ -58,35 +72,39 @@ inline void weights_of(const BlockTask<T>& task, const T* keys, const T* queries
   }
 }
 
-// One column: sums of w and w * value in registers, nothing stored per pair.
-template <int D, bool Raw, bool Bounded, int R, class T>
-inline void fused_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
-  constexpr std::size_t N = Lanes<T>::size;
-  const std::size_t dims = D > 0 ? D : task.dims;
-  const T* keys = task.keys + key * dims;
-  const T* values = task.values + key;
-  Lanes<T> weight[R], weighted[R];
-  for (int r = 0; r < R; ++r) weight[r] = weighted[r] = Lanes<T>(T(0));
-  const auto add = [&](const auto& w, int k, const T* value) {
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      weight[r] = weight[r] + w[k][r];
-      weighted[r] = fma(w[k][r], Lanes<T>(value[k]), weighted[r]);
-    }
-  };
-  constexpr int K = D == 0 ? 4 : 1;  // in many dimensions a register of queries is loaded once for four keys
+// Calls use(w, j) with the weights w[K][R] of keys key + j .. key + j + K - 1 for all count keys, K = 1 at the end. In many dimensions a register
+// of queries is loaded once for several keys.
+template <int D, Form F, bool Bounded, int R, class T, class Use>
+inline void for_each_weight(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, Use use) {
+  constexpr int K = D == 0 ? tile_of_keys : 1;
   std::size_t j = 0;
   for (; j + K <= count; j += K) {
     Lanes<T> w[K][R];
-    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
-#pragma GCC unroll 4
-    for (int k = 0; k < K; ++k) add(w, k, values + j);
+    weights_of<D, F, Bounded>(task, key + j, queries, w);
+    use(w, j);
   }
   for (; K > 1 && j < count; ++j) {
     Lanes<T> w[1][R];
-    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
-    add(w, 0, values + j);
+    weights_of<D, F, Bounded>(task, key + j, queries, w);
+    use(w, j);
   }
+}
+
+// One column: sums of w and w * value in registers, nothing stored per pair.
+template <int D, Form F, bool Bounded, int R, class T>
+inline void fused_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
+  constexpr std::size_t N = Lanes<T>::size;
+  Lanes<T> weight[R], weighted[R];
+  for (int r = 0; r < R; ++r) weight[r] = weighted[r] = Lanes<T>(T(0));
+  for_each_weight<D, F, Bounded, R>(task, key, count, queries, [&]<int K>(Lanes<T>(&w)[K][R], std::size_t j) {
+#pragma GCC unroll 8
+    for (int k = 0; k < K; ++k)
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        weight[r] = weight[r] + w[k][r];
+        weighted[r] = fma(w[k][r], Lanes<T>(task.values[key + j + k]), weighted[r]);
+      }
+  });
   for (int r = 0; r < R; ++r) {
     add_to_total(sums + r * N, sums + query_block + r * N, weight[r]);
     add_to_total(sums + 2 * query_block + r * N, sums + 3 * query_block + r * N, weighted[r]);
@@ -94,24 +112,14 @@ inline void fused_tile(const BlockTask<T>& task, std::size_t key, std::size_t co
 }
 
 // The weights of a tile, stored: tile[key][R * N].
-template <int D, bool Raw, bool Bounded, int R, class T>
+template <int D, Form F, bool Bounded, int R, class T>
 inline void store_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* tile) {
-  constexpr std::size_t N = Lanes<T>::size;
-  constexpr int K = D == 0 ? 4 : 1;
-  const std::size_t dims = D > 0 ? D : task.dims;
-  const T* keys = task.keys + key * dims;
-  std::size_t j = 0;
-  for (; j + K <= count; j += K) {
-    Lanes<T> w[K][R];
-    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
+  for_each_weight<D, F, Bounded, R>(task, key, count, queries, [&]<int K>(Lanes<T>(&w)[K][R], std::size_t j) {
+#pragma GCC unroll 8
     for (int k = 0; k < K; ++k)
-      for (int r = 0; r < R; ++r) store_lanes(tile + ((j + k) * R + r) * N, w[k][r]);
-  }
-  for (; j < count; ++j) {
-    Lanes<T> w[1][R];
-    weights_of<D, Raw, Bounded>(task, keys + j * dims, queries, w);
-    for (int r = 0; r < R; ++r) store_lanes(tile + (j * R + r) * N, w[0][r]);
-  }
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) store_lanes(tile + ((j + k) * R + r) * Lanes<T>::size, w[k][r]);
+  });
 }
 
 // Sums of tile[key] * values[key, c .. c + C) over a tile, C columns in registers.
@@ -150,9 +158,10 @@ inline void accumulate_tile(const BlockTask<T>& task, std::size_t key, std::size
   for (std::size_t j = 0; j < count; ++j)
     for (int r = 0; r < R; ++r) total[r] = total[r] + load_lanes(tile + (j * R + r) * N);
   for (int r = 0; r < R; ++r) add_to_total(sums + r * N, sums + query_block + r * N, total[r]);
-  constexpr int C = wide_columns;
+  constexpr int C = tile_of_columns;
   std::size_t c = 0;
   for (; c + C <= task.cols; c += C) accumulate_columns<C, R>(task, key, count, c, tile, sums);
+  for (; c + 4 <= task.cols; c += 4) accumulate_columns<4, R>(task, key, count, c, tile, sums);
   for (; c + 2 <= task.cols; c += 2) accumulate_columns<2, R>(task, key, count, c, tile, sums);
   if (c < task.cols) accumulate_columns<1, R>(task, key, count, c, tile, sums);
 }
@@ -203,7 +212,7 @@ inline void hide(const T* visible, std::size_t key, std::size_t count, T* tile) 
 }
 
 // R registers of queries starting at lane `lane`, all keys of the chunk.
-template <int D, bool Raw, bool Bounded, int R, class T>
+template <int D, Form F, bool Bounded, int R, class T>
 inline void pool_group(const BlockTask<T>& task, std::size_t lane) {
   const T* queries = task.queries + lane;
   T* sums = task.sums + lane;
@@ -217,31 +226,31 @@ inline void pool_group(const BlockTask<T>& task, std::size_t lane) {
     const Seen seen = visible ? bounds.tile(key, count) : Seen::all;
     if (seen == Seen::none) continue;
     if (fused && seen == Seen::all) {
-      fused_tile<D, Raw, Bounded, R>(task, key, count, queries, sums);
+      fused_tile<D, F, Bounded, R>(task, key, count, queries, sums);
     } else {
-      store_tile<D, Raw, Bounded, R>(task, key, count, queries, task.tile);
+      store_tile<D, F, Bounded, R>(task, key, count, queries, task.tile);
       if (seen == Seen::some) hide<R>(visible, key, count, task.tile);
       accumulate_tile<R>(task, key, count, task.tile, sums);
     }
   }
 }
 
-template <int D, bool Raw, bool Bounded, int R, class T>
+template <int D, Form F, bool Bounded, int R, class T>
 inline void pool_groups(const BlockTask<T>& task) {
   constexpr std::size_t N = Lanes<T>::size;
   std::size_t lane = 0;
-  for (; lane + R * N <= task.lane_count; lane += R * N) pool_group<D, Raw, Bounded, R>(task, lane);
-  for (; lane < task.lane_count; lane += N) pool_group<D, Raw, Bounded, 1>(task, lane);
+  for (; lane + R * N <= task.lane_count; lane += R * N) pool_group<D, F, Bounded, R>(task, lane);
+  for (; lane < task.lane_count; lane += N) pool_group<D, F, Bounded, 1>(task, lane);
 }
 
-template <bool Raw, class T>
+template <Form F, class T>
 inline void pool_dims(const BlockTask<T>& task) {
   switch (task.dims) {
     case 1:
-      return task.in_range ? pool_groups<1, Raw, true, narrow_registers>(task) : pool_groups<1, Raw, false, narrow_registers>(task);
-    case 2: return pool_groups<2, Raw, false, 2>(task);
-    case 3: return pool_groups<3, Raw, false, 2>(task);
-    default: return pool_groups<0, Raw, false, 2>(task);
+      return task.in_range ? pool_groups<1, F, true, narrow_registers>(task) : pool_groups<1, F, false, narrow_registers>(task);
+    case 2: return pool_groups<2, F, false, 2>(task);
+    case 3: return pool_groups<3, F, false, 2>(task);
+    default: return pool_groups<0, F, false, 2>(task);
   }
 }
 
@@ -253,5 +262,9 @@ inline void clear_sums(const BlockTask<T>& task, std::size_t sum_count) {
 template <class T>
 void pool(const BlockTask<T>& task) noexcept {
   clear_sums(task, 1 + task.cols);
-  task.scale ? pool_dims<true>(task) : pool_dims<false>(task);
+  switch (task.form) {
+    case Form::scaled: return pool_dims<Form::scaled>(task);
+    case Form::raw: return pool_dims<Form::raw>(task);
+    case Form::product: return pool_groups<0, Form::product, false, 2>(task);
+  }
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "aligned.hpp"
 #include "dispatch.hpp"
 #include "far.hpp"
 #include "threads.hpp"
@@ -17,17 +18,17 @@ namespace {
 // exponents shows. 2^-32 is met 6.7 bandwidths from a single key.
 constexpr double smallest_sum = 0x1p-32;
 
-// Keys per chunk: what a core's L2 cache keeps beside the queries, in whole tiles. At most 8192, so that key numbers are exact in float.
+// Keys per chunk: what a core's L2 cache keeps beside the queries, in whole tiles. At most 8160, so that key numbers are exact in float.
 template <class T>
 std::size_t keys_per_chunk(std::size_t dims, std::size_t cols) {
   const std::size_t fitting = (std::size_t{128} << 10) / ((dims + cols) * sizeof(T));
-  return std::clamp<std::size_t>(fitting / tile_keys * tile_keys, tile_keys, 8192);
+  return std::clamp(fitting / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
 }
 
 template <class T>
 struct Scratch {
-  std::vector<T> queries, visible, tile, sums;
-  std::vector<double> totals, one_query;
+  AlignedVector<T> queries, visible, tile, sums;
+  AlignedVector<double> totals;
 };
 
 template <class T>
@@ -51,29 +52,41 @@ struct Engine {
 
   Scratch<T> scratch() const {
     Scratch<T> s;
-    s.queries.resize(keys.dims * query_block);
+    s.queries.resize((keys.dims + 1) * query_block);
     s.visible.resize(3 * query_block);
     s.tile.resize(2 * tile_keys * query_block);
     s.sums.resize(sum_count * 2 * query_block);
     s.totals.resize(sum_count * query_block);
-    s.one_query.resize(sum_count);
     return s;
   }
 
   std::size_t queries_in(std::size_t block) const { return std::min(query_block, queries.rows - block * query_block); }
 
-  // Lane-contiguous coordinates of a block; lanes beyond the last query repeat it, and a query that is not finite computes as the
-  // centre (its row becomes NaN at the end). Returns whether no exponent can reach largest_exponent (dims = 1).
+  // Lane-contiguous coordinates of a block; lanes beyond the last query repeat it. Returns whether no exponent can reach largest_exponent (dims = 1).
   bool load_queries(std::size_t block, std::size_t lanes, T* out) const {
-    const std::size_t count = queries_in(block);
-    double reach = 0;
-    for (std::size_t d = 0; d < keys.dims; ++d)
+    constexpr double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
+    const std::size_t last_query = queries_in(block) - 1;
+    const bool scaled = keys.form != Form::raw;
+    double reach = 0, norms[query_block];
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const T* x = queries.row(block * query_block + std::min(i, last_query));
+      double norm = 0;
+      for (std::size_t d = 0; d < keys.dims; ++d) {
+        double y = (static_cast<double>(x[d]) - keys.centre[d]) * (scaled ? keys.scale[d] : 1);
+        y = y > -limit ? (y < limit ? y : limit) : -limit;  // also a NaN becomes a number; its row becomes NaN at the end
+        out[d * query_block + i] = static_cast<T>(y);
+        norm += y * y;
+        reach = std::max(reach, std::abs(y));
+      }
+      norms[i] = norm;
+    }
+    if (!scaled) reach *= keys.scale[0];
+    if (keys.form == Form::product)
       for (std::size_t i = 0; i < lanes; ++i) {
-        const double x = static_cast<double>(queries(block * query_block + std::min(i, count - 1), d)) - keys.centre[d];
-        const double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
-        const double scaled = x * keys.scale[d], y = keys.raw ? x : scaled;
-        out[d * query_block + i] = std::isfinite(x) ? static_cast<T>(std::clamp(y, -limit, limit)) : T(0);
-        reach = std::max(reach, std::isfinite(scaled) ? std::abs(scaled) : std::numeric_limits<double>::infinity());
+        // A query this far from the centre is far from every key; at the centre the product form cannot overflow.
+        const bool too_far = !(norms[i] <= 1e30);
+        for (std::size_t d = 0; d < keys.dims; ++d) out[d * query_block + i] *= too_far ? T(0) : T(-2);
+        out[keys.dims * query_block + i] = static_cast<T>(too_far ? 1e30 : norms[i]);
       }
     const double largest = reach + keys.extent[0];
     return largest * largest < 0.999 * static_cast<double>(largest_exponent<T>);
@@ -110,7 +123,9 @@ struct Engine {
     task.key_count = count;
     task.dims = keys.dims;
     task.cols = values.cols;
-    task.scale = keys.raw ? keys.raw_scale.data() : nullptr;
+    task.form = keys.form;
+    task.scale = keys.raw_scale.data();
+    task.key_norms = keys.form == Form::product ? keys.norms.data() + first : nullptr;
     task.in_range = in_range;
     task.visible = ranged ? s.visible.data() : nullptr;
     task.tile = s.tile.data();
@@ -142,18 +157,16 @@ struct Engine {
     return e - b == (b <= x && x < e ? 1u : 0u);
   }
 
-  void finish_block(std::size_t block, const double* totals, Scratch<T>& s) {
-    for (std::size_t i = 0; i < queries_in(block); ++i) {
-      const std::size_t q = block * query_block + i;
-      for (std::size_t k = 0; k < sum_count; ++k) s.one_query[k] = totals[k * query_block + i];
-      if (!is_finite(q)) {
-        s.one_query[0] = std::numeric_limits<double>::quiet_NaN();
-      } else if (!(s.one_query[0] >= smallest_sum) && !sees_nothing(q)) {
-        far[q] = 1;
-        continue;
+  void finish_block(std::size_t block, double* totals) {
+    const std::size_t first = block * query_block, count = queries_in(block);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!is_finite(first + i)) {
+        totals[i] = std::numeric_limits<double>::quiet_NaN();
+      } else if (!(totals[i] >= smallest_sum)) {
+        far[first + i] = !sees_nothing(first + i);
       }
-      finish({q, s.one_query.data(), 0});
     }
+    finish({first, count, totals, query_block, 0});
   }
 
   void run() {
@@ -168,7 +181,7 @@ struct Engine {
         const bool in_range = load_queries(block, lanes, s.queries.data());
         std::fill(s.totals.begin(), s.totals.end(), 0.0);
         for (std::size_t c = 0; c < chunks; ++c) add_chunk(block, c, lanes, in_range, s, s.totals.data());
-        finish_block(block, s.totals.data(), s);
+        finish_block(block, s.totals.data());
       });
     } else {  // few queries, many keys: threads share the chunks, whose sums are then added in order
       const std::size_t size = sum_count * query_block;
@@ -184,7 +197,7 @@ struct Engine {
         std::fill(s.totals.begin(), s.totals.end(), 0.0);
         for (std::size_t c = 0; c < chunks; ++c)
           for (std::size_t i = 0; i < size; ++i) s.totals[i] += parts[(block * chunks + c) * size + i];
-        finish_block(block, s.totals.data(), s);
+        finish_block(block, s.totals.data());
       }
     }
     std::vector<std::size_t> far_queries;
@@ -205,22 +218,26 @@ template <class T>
 void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score,
                     Moments moments, const Options& options, const std::function<void(const QuerySums&)>& finish) {
   if (queries.rows == 0) return;
-  Engine<T>{queries, keys, PreparedKeys<T>(keys, score), values, score, moments, options, finish}.run();
+  Engine<T>{queries, keys, PreparedKeys<T>(keys, score, moments == Moments::none), values, score, moments, options, finish}.run();
 }
 
 template <class T>
-double weighted_mean(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v) {
-  if (!(q.sums[0] > 0)) return std::numeric_limits<double>::quiet_NaN();
-  const double irregular = values.irregular(range, q.query, v);
-  if (irregular != 0) return irregular;
-  const double mean = values.middle[v] + values.unit[v] * (q.sums[1 + v] / q.sums[0]);
-  return std::clamp(mean, values.smallest[v], values.largest[v]);
+void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v, double* mean) {
+  const double middle = values.middle[v], unit = values.unit[v], low = values.smallest[v], high = values.largest[v];
+  for (std::size_t i = 0; i < q.count; ++i) {
+    const double x = middle + unit * (q.of(1 + v, i) / q.of(0, i));  // 0 / 0 is NaN, as wanted where nothing was seen
+    const double not_above = x > high ? high : x;
+    mean[i] = not_above < low ? low : not_above;
+  }
+  if (values.all_finite()) return;
+  for (std::size_t i = 0; i < q.count; ++i)
+    if (const double irregular = values.irregular(range, q.first + i, v); irregular != 0 && q.of(0, i) > 0) mean[i] = irregular;
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                             \
   template void for_each_query(MatrixView<const T>, MatrixView<const T>, const PreparedValues<T>&, const Gaussian&, Moments, \
                                const Options&, const std::function<void(const QuerySums&)>&);                               \
-  template double weighted_mean(const PreparedValues<T>&, const KeyRange&, const QuerySums&, std::size_t);
+  template void weighted_means(const PreparedValues<T>&, const KeyRange&, const QuerySums&, std::size_t, double*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

@@ -16,22 +16,26 @@ namespace attnpool::detail {
 // Which derivatives of the score to carry along.
 enum class Moments { none, scalar, per_dimension };
 
-// The sums of one query: weight[p * (1 + V)] and weighted values [p * (1 + V) + 1 + v], p = 0 for w, p >= 1 for w * delta_p^2 (see kernel_table.hpp).
-// Weights are 2^-(e - reference), e the scaled squared distance; reference is 0 unless the query is far from all keys. sums[0] is 0 if it saw
-// no key and NaN if it is not finite.
+// The sums of `count` queries from `first` on: of(i, lane) for sum i = p * (1 + V) of weights and p * (1 + V) + 1 + v of weighted values, p = 0
+// for w, p >= 1 for w * delta_p^2 (see kernel_table.hpp). Weights are 2^-(e - reference), e the scaled squared distance. of(0, lane) is 0 if
+// the query saw no key and NaN if it is not finite.
 struct QuerySums {
-  std::size_t query;
+  std::size_t first, count;
   const double* sums;
+  std::size_t stride;
   double reference;
+
+  double of(std::size_t i, std::size_t lane) const { return sums[i * stride + lane]; }
 };
 
-// finish is called once per query, concurrently for different queries.
+// Calls finish for every query, in blocks, concurrently for different queries. A query far from all keys is given twice, and its second
+// sums, with a reference other than 0, are the right ones.
 template <class T>
 void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score,
                     Moments moments, const Options& options, const std::function<void(const QuerySums&)>& finish);
 
-// The middle, the unit and the hull of a column put back: the weighted mean of column v. NaN if the query saw nothing.
+// mean[lane] = the weighted mean of column v, with the middle, the unit and the hull of the column put back. NaN if the query saw nothing.
 template <class T>
-double weighted_mean(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v);
+void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v, double* mean);
 
 }  // namespace attnpool::detail

@@ -83,7 +83,7 @@ void FarField<T>::answer(std::size_t q, FarScratch& s, const std::function<void(
         if (moments_ == Moments::scalar) add(s.sums.data() + (1 + cols), w * relative, k);
       }
     }
-  finish({q, s.sums.data(), distance});
+  finish({q, 1, s.sums.data(), 1, distance});
 }
 
 template class FarField<float>;

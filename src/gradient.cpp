@@ -1,5 +1,6 @@
 #include <attnpool/gradient.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -15,13 +16,13 @@ detail::Moments moments_of(const Gaussian& score) { return score.is_scalar() ? d
 // is -Cov(v, e_p) / (w_p s^2); at w_p = 0 that is the limit 0.
 template <class T>
 double derivative(const detail::PreparedValues<T>& values, const KeyRange& range, const Gaussian& score, const detail::QuerySums& q,
-                  std::size_t p, std::size_t v) {
-  const double* pooled = q.sums;
-  const double* moment = q.sums + (1 + p) * (1 + values.cols);
-  if (!(pooled[0] > 0) || values.irregular(range, q.query, v) != 0) return std::numeric_limits<double>::quiet_NaN();
+                  std::size_t lane, std::size_t p, std::size_t v) {
+  const double weight = q.of(0, lane), mean = q.of(1 + v, lane) / weight;
+  const std::size_t moment = (1 + p) * (1 + values.cols);
+  if (!(weight > 0) || values.irregular(range, q.first + lane, v) != 0) return std::numeric_limits<double>::quiet_NaN();
   const double w = score.w()[p];
   if (w == 0) return 0;
-  const double covariance = moment[1 + v] / pooled[0] - pooled[1 + v] / pooled[0] * (moment[0] / pooled[0]);
+  const double covariance = q.of(moment + 1 + v, lane) / weight - mean * (q.of(moment, lane) / weight);
   return -covariance * values.unit[v] / (w * detail::exponent_scale_squared);
 }
 
@@ -45,10 +46,14 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
   detail::check_no_overlap<T>("gradient", gradient, "out", out);
   const detail::PreparedValues<T> prepared(values);
   detail::for_each_query<T>(queries, keys, prepared, score, moments_of(score), options, [&](const detail::QuerySums& q) {
+    double mean[detail::query_block];
     for (std::size_t v = 0; v < values.cols; ++v) {
-      out(q.query, v) = static_cast<T>(detail::weighted_mean(prepared, options.range, q, v));
-      for (std::size_t p = 0; p < parameters; ++p)
-        gradient(q.query, p * values.cols + v) = static_cast<T>(derivative(prepared, options.range, score, q, p, v));
+      detail::weighted_means(prepared, options.range, q, v, mean);
+      for (std::size_t i = 0; i < q.count; ++i) {
+        out(q.first + i, v) = static_cast<T>(mean[i]);
+        for (std::size_t p = 0; p < parameters; ++p)
+          gradient(q.first + i, p * values.cols + v) = static_cast<T>(derivative(prepared, options.range, score, q, i, p, v));
+      }
     }
   });
 }
@@ -66,11 +71,17 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   // Per query: sum of squared residuals, then sum of residual * derivative; added afterwards in the order of the queries.
   std::vector<double> terms(detail::checked_product("queries", queries.rows, 1 + parameters));
   detail::for_each_query<T>(queries, keys, prepared, score, moments_of(score), options, [&](const detail::QuerySums& q) {
-    double* term = terms.data() + q.query * (1 + parameters);
+    double mean[detail::query_block];
+    double* first_term = terms.data() + q.first * (1 + parameters);
+    std::fill(first_term, first_term + q.count * (1 + parameters), 0.0);
     for (std::size_t v = 0; v < values.cols; ++v) {
-      const double residual = detail::weighted_mean(prepared, options.range, q, v) - static_cast<double>(targets(q.query, v));
-      term[0] += residual * residual;
-      for (std::size_t p = 0; p < parameters; ++p) term[1 + p] += residual * derivative(prepared, options.range, score, q, p, v);
+      detail::weighted_means(prepared, options.range, q, v, mean);
+      for (std::size_t i = 0; i < q.count; ++i) {
+        double* term = first_term + i * (1 + parameters);
+        const double residual = mean[i] - static_cast<double>(targets(q.first + i, v));
+        term[0] += residual * residual;
+        for (std::size_t p = 0; p < parameters; ++p) term[1 + p] += residual * derivative(prepared, options.range, score, q, i, p, v);
+      }
     }
   });
   std::vector<double> total(1 + parameters);

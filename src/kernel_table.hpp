@@ -6,9 +6,9 @@
 namespace attnpool::detail {
 
 // Note [Order of sums]. A query's weights are summed in an order that depends on nothing but the keys: tiles of tile_keys keys in T,
-// tiles added to a compensated (hi, lo) total within a chunk, chunks added in double by the caller. 128 keys keep the
-// float error of a tile near 2e-7 and cost 2 x 6 operations per 128 x 13.
-inline constexpr std::size_t tile_keys = 128;
+// tiles added to a compensated (hi, lo) total within a chunk, chunks added in double by the caller. 96 keys keep the
+// float error of a tile near 2e-7 and cost 2 x 6 operations per 96 x 13; 96 is a multiple of every register tile.
+inline constexpr std::size_t tile_keys = 96;
 // Queries per kernel call; a multiple of every ISA's register group.
 inline constexpr std::size_t query_block = 64;
 // Block kernels clamp exponents here: a weight of 2^-90 (2^-900) beside a sum of at least 2^-32, 2^-58 of it. Not lower, because products
@@ -16,17 +16,25 @@ inline constexpr std::size_t query_block = 64;
 template <class T>
 inline constexpr T largest_exponent = sizeof(T) == 4 ? T(90) : T(900);
 
+// How squared distances are formed, in units of the exponent.
+//   scaled   sum (q - k)^2: coordinates centred and scaled beforehand
+//   raw      sum (scale (q - k))^2: coordinates as the user gave them; differences of floats are all but exact
+//   product  |q|^2 + |k|^2 - 2 q.k of scaled coordinates, one operation per dimension; where the norms are small enough to allow it
+enum class Form { scaled, raw, product };
+
 // One block of queries against one chunk of keys. Lanes are queries.
 template <class T>
 struct BlockTask {
-  const T* queries;         // [dims][query_block], same units as keys; lanes beyond lane_count are never read
+  const T* queries;         // [dims][query_block]; in product form -2 q, and their squared norms as a further row
   std::size_t lane_count;   // a multiple of the ISA's lanes (the caller pads with copies of a real query)
   const T* keys;            // [key_count][dims]
   const T* values;          // [key_count][cols], finite
   std::size_t key_count;
   std::size_t dims;
   std::size_t cols;
-  const T* scale;           // [dims], or null when keys and queries are already scaled: weight = 2^(-sum (scale (q - k))^2)
+  Form form;
+  const T* scale;           // [dims], raw form only
+  const T* key_norms;       // [key_count] squared norms, product form only
   bool in_range;            // dims = 1: it is known that no exponent reaches largest_exponent, so none is clamped
   const T* visible;         // null: every lane sees every key; else [3][query_block]: begin, end, excluded, as key numbers
                             // in this chunk, exact in T
@@ -34,7 +42,7 @@ struct BlockTask {
   T* sums;                  // out: [sum_count][2][query_block], hi and lo
 };
 // pool writes 1 + cols sums: of w and of w * value[v].
-// gradient writes (1 + parameters) * (1 + cols): those, then for each parameter p the same with w * delta_p^2 in place of w, where
+// gradient (not in product form) writes (1 + parameters) * (1 + cols): those, then for each parameter p the same with w * delta_p^2 in place of w, where
 // delta_p^2 is the scaled squared distance, in dimension p if per_dimension, else summed over dimensions.
 
 // One query against many keys. Lanes are keys, keys are [dims][key_stride] (transposed) and scaled.
@@ -49,6 +57,27 @@ struct RowTask {
   std::size_t dims;
 };
 
+// Few queries, many keys: one query, a stretch of keys and values as the user gave them, read once. Lanes are keys, or in many dimensions
+// (columns) lie along a key (value).
+template <class T>
+struct StreamTask {
+  const T* query;   // [dims], raw
+  const T* scale;   // [dims]
+  const T* keys;
+  std::size_t key_stride;
+  const T* values;
+  std::size_t value_stride;
+  const T* origin;  // [cols]: values are counted from it
+  std::size_t key_count;
+  std::size_t dims;
+  std::size_t cols;
+  T* scratch;       // (dims + cols + 1) * tile_keys
+  double* sums;     // [1 + cols], added to: w and w * (value - origin)
+  T* smallest;      // [cols], updated: bounds of value - origin
+  T* largest;
+  bool* irregular;  // set if a distance is not finite
+};
+
 template <class T>
 struct Kernels {
   std::size_t lanes;
@@ -59,6 +88,7 @@ struct Kernels {
   void (*log_sum_exp)(const T* scores, std::size_t count, T* max, T* sum) noexcept;
   void (*pool)(const BlockTask<T>&) noexcept;
   void (*gradient)(const BlockTask<T>&, bool per_dimension) noexcept;
+  void (*stream)(const StreamTask<T>&) noexcept;
   // The first key with the smallest relative(k), and that value. key_count >= 1.
   std::size_t (*nearest)(const RowTask<T>&, T* relative) noexcept;
   // weights[k] = 2^-relative(k), exactly 0 below the smallest normal number; returns their sum.

@@ -18,22 +18,35 @@ struct Box {
 
 template <class T>
 Box bounding_box(MatrixView<const T> keys) {
-  Box box{std::vector<double>(keys.cols), std::vector<double>(keys.cols)};
-  std::vector<T> low(keys.row(0), keys.row(0) + keys.cols), high = low;
-  T check = 0;  // becomes NaN at the first key that is not finite
-  for (std::size_t k = 0; k < keys.rows; ++k)
-    for (std::size_t d = 0; d < keys.cols; ++d) {
-      const T x = keys(k, d);
-      low[d] = x < low[d] ? x : low[d];
-      high[d] = x > high[d] ? x : high[d];
-      check += x * T(0);
+  // Eight rows at a time side by side, so that the loop has no chain of dependent operations and vectorises.
+  constexpr std::size_t rows = 8;
+  const std::size_t cols = keys.cols;
+  std::vector<T> low(rows * cols), high(rows * cols), check(rows * cols);  // check becomes NaN where a key is not finite
+  for (std::size_t i = 0; i < rows; ++i) {
+    std::copy(keys.row(0), keys.row(0) + cols, low.data() + i * cols);
+    std::copy(keys.row(0), keys.row(0) + cols, high.data() + i * cols);
+  }
+  const auto add = [&](const T* x, std::size_t first, std::size_t count) {
+    T *l = low.data() + first, *h = high.data() + first, *c = check.data() + first;
+    for (std::size_t i = 0; i < count; ++i) {
+      l[i] = x[i] < l[i] ? x[i] : l[i];
+      h[i] = x[i] > h[i] ? x[i] : h[i];
+      c[i] += x[i] * T(0);
     }
-  if (check != 0)
-    for (std::size_t k = 0; k < keys.rows; ++k)
-      for (std::size_t d = 0; d < keys.cols; ++d)
+  };
+  std::size_t k = 0;
+  if (keys.row_stride == cols)
+    for (; k + rows <= keys.rows; k += rows) add(keys.row(k), 0, rows * cols);
+  for (; k < keys.rows; ++k) add(keys.row(k), k % rows * cols, cols);
+  if (std::any_of(check.begin(), check.end(), [](T c) { return c != 0; }))
+    for (k = 0; k < keys.rows; ++k)
+      for (std::size_t d = 0; d < cols; ++d)
         if (!std::isfinite(keys(k, d))) bad_argument("keys[" + text(k) + "," + text(d) + "]", "must be finite, got " + text(keys(k, d)));
-  box.low.assign(low.begin(), low.end());
-  box.high.assign(high.begin(), high.end());
+  Box box{std::vector<double>(low.begin(), low.begin() + cols), std::vector<double>(high.begin(), high.begin() + cols)};
+  for (std::size_t i = cols; i < rows * cols; ++i) {
+    box.low[i % cols] = std::min(box.low[i % cols], static_cast<double>(low[i]));
+    box.high[i % cols] = std::max(box.high[i % cols], static_cast<double>(high[i]));
+  }
   return box;
 }
 
@@ -49,40 +62,66 @@ T saturate(double x) {
 }  // namespace
 
 template <class T>
-PreparedKeys<T>::PreparedKeys(MatrixView<const T> in, const Gaussian& score) : count(in.rows), dims(in.cols), raw(false) {
+PreparedKeys<T>::PreparedKeys(MatrixView<const T> in, const Gaussian& score, bool may_use_product)
+    : count(in.rows), dims(in.cols), form(Form::scaled) {
   const Box box = bounding_box(in);
   for (std::size_t d = 0; d < dims; ++d) {
     scale.push_back(scale_of(score, d));
-    raw |= !(box.half(d) * scale[d] <= scaled_reach);
+    if (!(box.half(d) * scale[d] <= scaled_reach)) form = Form::raw;
   }
   for (std::size_t d = 0; d < dims; ++d) {
-    const double middle = static_cast<double>(static_cast<T>(box.middle(d)));
-    // With |middle| > 2 half all keys lie within a factor 3 of it: the difference is exact. Else the keys themselves are as good.
-    centre.push_back(raw && !(std::abs(middle) > 2 * box.half(d)) ? 0 : middle);
+    centre.push_back(form == Form::raw ? 0 : box.middle(d));
     extent.push_back(std::max(std::abs(box.low[d] - centre[d]), std::abs(box.high[d] - centre[d])) * scale[d]);
-    if (raw) raw_scale.push_back(saturate<T>(scale[d]));
+    if (form == Form::raw) raw_scale.push_back(saturate<T>(scale[d]));
   }
   keys.resize(checked_product("keys", count, dims));
-  for (std::size_t k = 0; k < count; ++k)
-    for (std::size_t d = 0; d < dims; ++d)
-      keys[k * dims + d] = static_cast<T>((static_cast<double>(in(k, d)) - centre[d]) * (raw ? 1 : scale[d]));
+  for (std::size_t k = 0; k < count; ++k) {
+    const T* x = in.row(k);
+    T* y = keys.data() + k * dims;
+    if (form == Form::raw) {
+      std::copy(x, x + dims, y);
+    } else {
+      for (std::size_t d = 0; d < dims; ++d) y[d] = static_cast<T>((static_cast<double>(x[d]) - centre[d]) * scale[d]);
+    }
+  }
+  if (form == Form::raw || dims < product_dims || !may_use_product) return;
+  norms.resize(count);
+  double largest = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    double norm = 0;
+    for (std::size_t d = 0; d < dims; ++d) norm += static_cast<double>(keys[k * dims + d]) * static_cast<double>(keys[k * dims + d]);
+    norms[k] = static_cast<T>(norm);
+    largest = std::max(largest, norm);
+  }
+  if (largest <= largest_norm) form = Form::product;
 }
 
 template <class T>
 PreparedValues<T>::PreparedValues(MatrixView<const T> in) : count(in.rows), cols(in.cols) {
-  smallest.assign(cols, std::numeric_limits<double>::infinity());
-  largest.assign(cols, -std::numeric_limits<double>::infinity());
-  bool finite = true;
-  for (std::size_t k = 0; k < count; ++k)
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  smallest.assign(cols, inf);
+  largest.assign(cols, -inf);
+  std::vector<T> check(cols);  // becomes NaN where a value is not finite
+  for (std::size_t k = 0; k < count; ++k) {
+    const T* x = in.row(k);
     for (std::size_t c = 0; c < cols; ++c) {
-      const double v = static_cast<double>(in(k, c));
-      if (std::isfinite(v)) {
-        smallest[c] = std::min(smallest[c], v);
-        largest[c] = std::max(largest[c], v);
-      } else {
-        finite = false;
-      }
+      const double v = static_cast<double>(x[c]);
+      smallest[c] = v < smallest[c] ? v : smallest[c];
+      largest[c] = v > largest[c] ? v : largest[c];
+      check[c] += x[c] * T(0);
     }
+  }
+  const bool finite = std::all_of(check.begin(), check.end(), [](T c) { return c == 0; });
+  if (!finite) {  // once more, over the finite ones only
+    smallest.assign(cols, inf);
+    largest.assign(cols, -inf);
+    for (std::size_t k = 0; k < count; ++k)
+      for (std::size_t c = 0; c < cols; ++c)
+        if (const double v = static_cast<double>(in(k, c)); std::isfinite(v)) {
+          smallest[c] = std::min(smallest[c], v);
+          largest[c] = std::max(largest[c], v);
+        }
+  }
   std::vector<double> per_unit;
   for (std::size_t c = 0; c < cols; ++c) {
     if (smallest[c] > largest[c]) smallest[c] = largest[c] = 0;  // not one finite entry
@@ -94,12 +133,15 @@ PreparedValues<T>::PreparedValues(MatrixView<const T> in) : count(in.rows), cols
     per_unit.push_back(std::ldexp(1.0, -exponent));
   }
   values.resize(checked_product("values", count, cols));
-  for (std::size_t k = 0; k < count; ++k)
-    for (std::size_t c = 0; c < cols; ++c) {
-      const double v = static_cast<double>(in(k, c));
-      values[k * cols + c] = std::isfinite(v) ? static_cast<T>((v - middle[c]) * per_unit[c]) : T(0);
-    }
+  for (std::size_t k = 0; k < count; ++k) {
+    const T* x = in.row(k);
+    T* y = values.data() + k * cols;
+    for (std::size_t c = 0; c < cols; ++c) y[c] = static_cast<T>((static_cast<double>(x[c]) - middle[c]) * per_unit[c]);
+  }
   if (finite) return;
+  for (std::size_t k = 0; k < count; ++k)
+    for (std::size_t c = 0; c < cols; ++c)
+      if (!std::isfinite(in(k, c))) values[k * cols + c] = 0;
   irregular_.resize(checked_product("values", count + 1, cols));
   for (std::size_t k = 0; k < count; ++k)
     for (std::size_t c = 0; c < cols; ++c) {

@@ -7,30 +7,35 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernel_table.hpp"
+
 namespace attnpool::detail {
 
 // weight = e^(-(w delta)^2 / 2) = 2^(-(scale delta)^2),  scale = w * sqrt(log2(e) / 2).
 inline constexpr double exponent_scale = 0.84932180028801904272;
 inline constexpr double exponent_scale_squared = 0.72134752044448170368;
 
-// Keys [K, D] as the block kernels take them. Two forms, chosen by how many bandwidths the keys span, never by the queries:
-//   scaled  (x - middle) * scale rounded to T: one operation per dimension and pair less, but an error of reach * epsilon in every coordinate
-//   raw     x - centre, exact in T (centre = 0, or the middle where all keys lie far from 0 compared with their spread),
-//           scaled after the subtraction: no such error
+// Keys [K, D] as the block kernels take them, in a form (see Form) chosen by how many bandwidths the keys span, never by the queries:
+//   scaled   (x - middle) * scale rounded to T, so with an error of reach * epsilon in every coordinate: up to a reach of 8
+//   raw      as they are, scaled after the subtraction: one operation more per dimension and pair, no such error
+//   product  scaled, from 4 dimensions on and squared norms of at most 32: an error of some 100 epsilon in an exponent
 template <class T>
 struct PreparedKeys {
-  static constexpr double scaled_reach = 8;  // in units of the exponent: 9.4 bandwidths from the middle
+  static constexpr double scaled_reach = 8;    // in units of the exponent: 9.4 bandwidths from the middle
+  static constexpr double largest_norm = 32;   // likewise, squared
+  static constexpr std::size_t product_dims = 4;
 
   std::size_t count, dims;
   std::vector<double> centre;
   std::vector<double> scale;
   std::vector<double> extent;  // largest |x - centre| * scale per dimension
-  bool raw;
-  std::vector<T> keys;      // [count][dims]
-  std::vector<T> raw_scale; // [dims] if raw
+  Form form;
+  std::vector<T> keys;       // [count][dims]
+  std::vector<T> raw_scale;  // [dims], raw form
+  std::vector<T> norms;      // [count], product form
 
   // Throws std::invalid_argument at the first key that is not finite.
-  PreparedKeys(MatrixView<const T> keys, const Gaussian& score);
+  PreparedKeys(MatrixView<const T> keys, const Gaussian& score, bool may_use_product);
 };
 
 // Values [K, V] moved and scaled per column by exact powers of two to [-1, 1], so that rounding is relative to the spread of a column,

@@ -57,14 +57,16 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   const detail::PreparedValues<T> prepared(values);
   detail::for_each_query<T>({queries_.data(), query_count_, dims_}, keys, prepared, score_, detail::Moments::none, options,
                             [&](const detail::QuerySums& q) {
-                              const double l = q.sums[0];
-                              if (l == 0) return;
-                              chunk.m_[q.query] = -ln2 * q.reference;
-                              chunk.l_[q.query] = l;
-                              for (std::size_t v = 0; v < value_cols_; ++v) {
-                                const double irregular = prepared.irregular(options.range, q.query, v);
-                                chunk.acc_[q.query * value_cols_ + v] =
-                                    irregular != 0 ? irregular : prepared.unit[v] * q.sums[1 + v] + prepared.middle[v] * l;
+                              for (std::size_t i = 0; i < q.count; ++i) {
+                                const double l = q.of(0, i);
+                                const std::size_t query = q.first + i;
+                                chunk.m_[query] = -ln2 * q.reference;
+                                chunk.l_[query] = l;
+                                for (std::size_t v = 0; v < value_cols_; ++v) {
+                                  const double irregular = prepared.irregular(options.range, query, v);
+                                  chunk.acc_[query * value_cols_ + v] =
+                                      irregular != 0 ? irregular : prepared.unit[v] * q.of(1 + v, i) + prepared.middle[v] * l;
+                                }
                               }
                             });
   merge(chunk);

@@ -1,6 +1,6 @@
 #pragma once
-// Eigen in and out. Header-only and the only file that names Eigen; not part of attnpool.hpp. It is compiled in the user's
-// own translation unit with the user's own flags, so Eigen never meets the flags of the kernels.
+// Eigen in and out. Header-only and the only file that names Eigen; not part of attnpool.hpp. It is compiled in the
+// user's own translation unit with the user's own flags, so Eigen never meets the flags of the kernels.
 //
 //   Eigen::VectorXd x = ..., y = ...;                                     // one dimension, one value column
 //   Eigen::VectorXd grid = Eigen::VectorXd::LinSpaced(100, 0, 5);
@@ -8,11 +8,10 @@
 //
 //   attnpool::eigen::RowMajorMatrix<float> keys(1000, 3);                 // three dimensions: row-major
 //   attnpool::fit<float>(attnpool::eigen::view(std::as_const(keys)), ...);  // views for every other function
+#include <Eigen/Core>
 #include <attnpool/fit.hpp>
 #include <attnpool/pool.hpp>
 #include <attnpool/vmath.hpp>
-
-#include <Eigen/Core>
 #include <stdexcept>
 #include <type_traits>
 
@@ -21,15 +20,19 @@ namespace attnpool::eigen {
 template <class T>
 using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-/// The matrix as a MatrixView, without a copy: a Matrix, Array, Map, Ref or Block of float or double that is row-major or has
-/// one column (any inner stride: a column of a matrix will do). Of const objects, and of maps of const data, a view of const.
-/// The view is valid as long as the data of the object; a temporary Matrix is refused. Throws std::invalid_argument where
-/// the elements of a row do not lie side by side, if only the run-time stride tells.
+/// The matrix as a MatrixView, without a copy: a Matrix, Array, Map, Ref or Block of float or double that is row-major
+/// or has one column (any inner stride: a column of a matrix will do). Of const objects, and of maps of const data, a
+/// view of const. The view is valid as long as the data of the object; a temporary Matrix is refused. Throws
+/// std::invalid_argument where the elements of a row do not lie side by side, if only the run-time stride tells.
 template <class Object>
 auto view(Object&& object) {
   using Type = std::remove_cvref_t<Object>;
-  static_assert(std::is_base_of_v<Eigen::DenseBase<Type>, Type> && (Type::Flags & Eigen::DirectAccessBit) != 0,
-                "attnpool::eigen::view needs an Eigen object with memory of its own; call eval() on an expression first");
+  constexpr bool is_eigen = requires(const Type& t) {
+    []<class Derived>(const Eigen::DenseBase<Derived>&) {}(t);
+  };
+  static_assert(
+      is_eigen && (Type::Flags & Eigen::DirectAccessBit) != 0,
+      "attnpool::eigen::view needs an Eigen object with memory of its own; call eval() on an expression first");
   static_assert(Type::IsRowMajor || Type::ColsAtCompileTime == 1,
                 "attnpool: a matrix that may have more than one column must be row-major, for instance "
                 "attnpool::eigen::RowMajorMatrix<T> or Eigen::Matrix<T, Rows, Cols, Eigen::RowMajor>");
@@ -63,8 +66,8 @@ RowMajorMatrix<typename Queries::Scalar> pool(const Queries& queries, const Keys
 
 /// attnpool::attention_weights into a new matrix [Q, K].
 template <class Queries, class Keys>
-RowMajorMatrix<typename Queries::Scalar> attention_weights(const Queries& queries, const Keys& keys, const Gaussian& score,
-                                                           const Options& options = {}) {
+RowMajorMatrix<typename Queries::Scalar> attention_weights(const Queries& queries, const Keys& keys,
+                                                           const Gaussian& score, const Options& options = {}) {
   RowMajorMatrix<typename Queries::Scalar> weights(queries.rows(), keys.rows());
   attnpool::attention_weights<typename Queries::Scalar>(view(queries), view(keys), score, view(weights), options);
   return weights;

@@ -14,7 +14,8 @@
 ///           Far from every key the nearest keys decide, however far (weights are relative to the nearest key, computed
 ///           without cancellation in double); coordinates saturate 2^480 bandwidths from the keys.
 /// Error     see pool_error; out lies within the smallest and the largest value of its column.
-/// Bits      do not depend on the number of threads, nor on the other queries of the call; see Isa for ISAs.
+/// Bits      do not depend on the number of threads, nor on the other queries of the call, except that at most 4 queries on at least 32768
+///           keys are answered by another order of summation (one pass over keys and values as they lie); see Isa for ISAs.
 
 namespace attnpool {
 

@@ -1,0 +1,91 @@
+#include "stream.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "aligned.hpp"
+#include "dispatch.hpp"
+#include "far.hpp"
+#include "threads.hpp"
+
+namespace attnpool::detail {
+namespace {
+
+constexpr std::size_t chunk_keys = 85 * tile_keys;  // fixed, so that sums do not depend on the number of threads
+
+// Below this sum of weights the query counts as far from all keys, as in the engine.
+constexpr double smallest_sum = 0x1p-32;
+
+struct Piece {  // keys of one query that one task streams
+  std::size_t query, first, count;
+};
+
+}  // namespace
+
+template <class T>
+bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score, MatrixView<T> out,
+              const Options& options) {
+  if (queries.rows == 0 || queries.rows > few_queries || keys.rows < many_keys) return false;
+  const std::size_t dims = keys.cols, cols = values.cols;
+  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
+  std::vector<T> scale, query_copy;
+  for (std::size_t d = 0; d < dims; ++d) {
+    const double s = std::abs(score.w_of(d)) * exponent_scale;
+    if (s > largest) return false;
+    scale.push_back(static_cast<T>(s));
+  }
+  std::vector<Piece> pieces;
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    for (std::size_t d = 0; d < dims; ++d) query_copy.push_back(queries(q, d));
+    const Intervals seen(options.range, q, keys.rows);
+    if (seen.begin[0] >= seen.end[0] && seen.begin[1] >= seen.end[1]) return false;
+    for (int i = 0; i < 2; ++i)
+      for (std::size_t k = seen.begin[i]; k < seen.end[i]; k += chunk_keys) pieces.push_back({q, k, std::min(chunk_keys, seen.end[i] - k)});
+  }
+  const std::vector<T> origin(values.row(0), values.row(0) + cols);
+  const Kernels<T>& kernels = active_kernels<T>();
+  const int threads = threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(keys.rows) * static_cast<double>(2 * dims + cols + 14));
+  std::vector<AlignedVector<T>> scratch(static_cast<std::size_t>(threads), AlignedVector<T>((dims + cols + 1) * tile_keys));
+  std::vector<double> sums(pieces.size() * (1 + cols));
+  std::vector<T> smallest(pieces.size() * cols, std::numeric_limits<T>::max()), largest_seen(pieces.size() * cols, std::numeric_limits<T>::lowest());
+  std::vector<char> irregular(pieces.size());
+  parallel_for(pieces.size(), threads, options.progress, [&](std::size_t i, int worker) {
+    const Piece& piece = pieces[i];
+    bool found = false;
+    kernels.stream({query_copy.data() + piece.query * dims, scale.data(), keys.row(piece.first), keys.row_stride, values.row(piece.first),
+                    values.row_stride, origin.data(), piece.count, dims, cols, scratch[static_cast<std::size_t>(worker)].data(),
+                    sums.data() + i * (1 + cols), smallest.data() + i * cols, largest_seen.data() + i * cols, &found});
+    irregular[i] = found;
+  });
+  if (std::any_of(irregular.begin(), irregular.end(), [](char x) { return x != 0; })) return false;
+
+  std::vector<T> result(queries.rows * cols);
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    double weight = 0;
+    for (std::size_t i = 0; i < pieces.size(); ++i) weight += pieces[i].query == q ? sums[i * (1 + cols)] : 0;
+    if (!(weight >= smallest_sum)) return false;
+    for (std::size_t v = 0; v < cols; ++v) {
+      double sum = 0, low = largest, high = -largest;
+      for (std::size_t i = 0; i < pieces.size(); ++i) {
+        if (pieces[i].query != q) continue;
+        sum += sums[i * (1 + cols) + 1 + v];
+        low = std::min(low, static_cast<double>(smallest[i * cols + v]));
+        high = std::max(high, static_cast<double>(largest_seen[i * cols + v]));
+      }
+      // Spreads whose products with weights could overflow or vanish.
+      const double spread = high - low;
+      constexpr double tiny = sizeof(T) == 4 ? 0x1p-60 : 0x1p-500, huge = sizeof(T) == 4 ? 0x1p90 : 0x1p900;
+      if (!std::isfinite(sum) || (spread != 0 && !(spread > tiny && std::max(-low, high) < huge))) return false;
+      result[q * cols + v] = static_cast<T>(static_cast<double>(origin[v]) + std::clamp(sum / weight, low, high));
+    }
+  }
+  for (std::size_t q = 0; q < queries.rows; ++q) std::copy(result.data() + q * cols, result.data() + (q + 1) * cols, out.row(q));
+  return true;
+}
+
+template bool pool_few(MatrixView<const float>, MatrixView<const float>, MatrixView<const float>, const Gaussian&, MatrixView<float>, const Options&);
+template bool pool_few(MatrixView<const double>, MatrixView<const double>, MatrixView<const double>, const Gaussian&, MatrixView<double>, const Options&);
+
+}  // namespace attnpool::detail
