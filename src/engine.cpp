@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "aligned.hpp"
 #include "dispatch.hpp"
 #include "far.hpp"
 #include "threads.hpp"
@@ -26,38 +25,33 @@ std::size_t keys_per_chunk(std::size_t dims, std::size_t cols) {
 }
 
 template <class T>
-struct Scratch {
-  AlignedVector<T> queries, visible, tile, sums;
-  AlignedVector<double> totals;
-};
-
-template <class T>
 struct Engine {
-  MatrixView<const T> queries;
-  MatrixView<const T> raw_keys;
-  const PreparedKeys<T> keys;
-  const PreparedValues<T>& values;
+  const MatrixView<const T> queries, raw_keys;
   const Gaussian& score;
   const Moments moments;
   const Options& options;
+  Workspace<T>& workspace;
   const std::function<void(const QuerySums&)>& finish;
   const Kernels<T>& kernels = active_kernels<T>();
 
+  const PreparedKeys<T>& keys = workspace.keys;
+  const PreparedValues<T>& values = workspace.values;
   const std::size_t parameters = moments == Moments::none ? 0 : moments == Moments::scalar ? 1 : keys.dims;
   const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.cols);
   const std::size_t chunk = keys_per_chunk<T>(keys.dims, values.cols);
   const std::size_t chunks = (keys.count + chunk - 1) / chunk;
   const std::size_t blocks = (queries.rows + query_block - 1) / query_block;
-  std::vector<char> far = std::vector<char>(queries.rows, 0);
 
-  Scratch<T> scratch() const {
-    Scratch<T> s;
-    s.queries.resize((keys.dims + 1) * query_block);
-    s.visible.resize(3 * query_block);
-    s.tile.resize(2 * tile_keys * query_block);
-    s.sums.resize(sum_count * 2 * query_block);
-    s.totals.resize(sum_count * query_block);
-    return s;
+  void make_scratch(std::size_t threads) const {
+    workspace.far.assign(queries.rows, 0);
+    if (workspace.scratch.size() < threads) workspace.scratch.resize(threads);
+    for (Scratch<T>& s : workspace.scratch) {
+      s.queries.resize((keys.dims + 1) * query_block);
+      s.visible.resize(3 * query_block);
+      s.tile.resize(2 * tile_keys * query_block);
+      s.sums.resize(sum_count * 2 * query_block);
+      s.totals.resize(sum_count * query_block);
+    }
   }
 
   std::size_t queries_in(std::size_t block) const { return std::min(query_block, queries.rows - block * query_block); }
@@ -163,7 +157,7 @@ struct Engine {
       if (!is_finite(first + i)) {
         totals[i] = std::numeric_limits<double>::quiet_NaN();
       } else if (!(totals[i] >= smallest_sum)) {
-        far[first + i] = !sees_nothing(first + i);
+        workspace.far[first + i] = !sees_nothing(first + i);
       }
     }
     finish({first, count, totals, query_block, 0});
@@ -172,8 +166,8 @@ struct Engine {
   void run() {
     const double pairs = static_cast<double>(queries.rows) * static_cast<double>(keys.count);
     const int threads = threads_for(options.threads, pairs * static_cast<double>(keys.dims + values.cols * (1 + parameters) + 14));
-    std::vector<Scratch<T>> scratches;
-    for (int t = 0; t < threads; ++t) scratches.push_back(scratch());
+    make_scratch(static_cast<std::size_t>(threads));
+    std::vector<Scratch<T>>& scratches = workspace.scratch;
     if (threads == 1 || chunks == 1 || blocks >= 2 * static_cast<std::size_t>(threads)) {
       parallel_for(blocks, threads, options.progress, [&](std::size_t block, int worker) {
         Scratch<T>& s = scratches[worker];
@@ -202,7 +196,7 @@ struct Engine {
     }
     std::vector<std::size_t> far_queries;
     for (std::size_t q = 0; q < queries.rows; ++q)
-      if (far[q]) far_queries.push_back(q);
+      if (workspace.far[q]) far_queries.push_back(q);
     if (far_queries.empty()) return;
     const FarField<T> field(queries, raw_keys, values, score, moments, options.range);
     std::vector<FarScratch> far_scratches;
@@ -215,10 +209,10 @@ struct Engine {
 }  // namespace
 
 template <class T>
-void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score,
-                    Moments moments, const Options& options, const std::function<void(const QuerySums&)>& finish) {
-  if (queries.rows == 0) return;
-  Engine<T>{queries, keys, PreparedKeys<T>(keys, score, moments == Moments::none), values, score, moments, options, finish}.run();
+void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, Moments moments, const Options& options,
+                    Workspace<T>& workspace, const std::function<void(const QuerySums&)>& finish) {
+  workspace.keys.prepare(keys, score, moments == Moments::none);
+  if (queries.rows > 0) Engine<T>{queries, keys, score, moments, options, workspace, finish}.run();
 }
 
 template <class T>
@@ -235,8 +229,8 @@ void weighted_means(const PreparedValues<T>& values, const KeyRange& range, cons
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                             \
-  template void for_each_query(MatrixView<const T>, MatrixView<const T>, const PreparedValues<T>&, const Gaussian&, Moments, \
-                               const Options&, const std::function<void(const QuerySums&)>&);                               \
+  template void for_each_query(MatrixView<const T>, MatrixView<const T>, const Gaussian&, Moments, const Options&, Workspace<T>&, \
+                               const std::function<void(const QuerySums&)>&);                                                     \
   template void weighted_means(const PreparedValues<T>&, const KeyRange&, const QuerySums&, std::size_t, double*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

@@ -9,6 +9,7 @@
 #include <attnpool/view.hpp>
 #include <functional>
 
+#include "aligned.hpp"
 #include "prepare.hpp"
 
 namespace attnpool::detail {
@@ -28,11 +29,25 @@ struct QuerySums {
   double of(std::size_t i, std::size_t lane) const { return sums[i * stride + lane]; }
 };
 
-// Calls finish for every query, in blocks, concurrently for different queries. A query far from all keys is given twice, and its second
-// sums, with a reference other than 0, are the right ones.
+// Memory of one thread, and what a call prepares; kept from call to call in a batch.
 template <class T>
-void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score,
-                    Moments moments, const Options& options, const std::function<void(const QuerySums&)>& finish);
+struct Scratch {
+  AlignedVector<T> queries, visible, tile, sums;
+  AlignedVector<double> totals;
+};
+template <class T>
+struct Workspace {
+  PreparedKeys<T> keys;
+  PreparedValues<T> values;
+  std::vector<Scratch<T>> scratch;
+  std::vector<char> far;
+};
+
+// Calls finish for every query, in blocks, concurrently for different queries. A query far from all keys is given twice, and its second
+// sums, with a reference other than 0, are the right ones. workspace.values must have been prepared; threads as options.threads, resolved.
+template <class T>
+void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, Moments moments, const Options& options,
+                    Workspace<T>& workspace, const std::function<void(const QuerySums&)>& finish);
 
 // mean[lane] = the weighted mean of column v, with the middle, the unit and the hull of the column put back. NaN if the query saw nothing.
 template <class T>

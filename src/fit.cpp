@@ -48,6 +48,7 @@ FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOpt
     detail::bad_argument("learning_rate", "must be positive and finite, got " + detail::text(options.learning_rate));
   if (options.epochs < 0) detail::bad_argument("epochs", "must be 0 or more, got " + detail::text(options.epochs));
   if (!(options.tolerance >= 0)) detail::bad_argument("tolerance", "must be 0 or more, got " + detail::text(options.tolerance));
+  detail::check_view("keys", keys);
   std::vector<double> w = initial_w(options, keys.cols);
   detail::check_inputs(keys, keys, values, Gaussian(w));
   if (options.leave_one_out && keys.rows < 2)

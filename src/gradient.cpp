@@ -44,8 +44,10 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
     detail::check_no_overlap("gradient", gradient, name, view);
   }
   detail::check_no_overlap<T>("gradient", gradient, "out", out);
-  const detail::PreparedValues<T> prepared(values);
-  detail::for_each_query<T>(queries, keys, prepared, score, moments_of(score), options, [&](const detail::QuerySums& q) {
+  detail::Workspace<T> workspace;
+  workspace.values.prepare(values);
+  const detail::PreparedValues<T>& prepared = workspace.values;
+  detail::for_each_query<T>(queries, keys, score, moments_of(score), options, workspace, [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     for (std::size_t v = 0; v < values.cols; ++v) {
       detail::weighted_means(prepared, options.range, q, v, mean);
@@ -67,10 +69,12 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   detail::check_equal("targets", "columns", targets.cols, values.cols, "values");
   detail::check_positive("queries", "row", queries.rows);
   const std::size_t parameters = score.w().size();
-  const detail::PreparedValues<T> prepared(values);
+  detail::Workspace<T> workspace;
+  workspace.values.prepare(values);
+  const detail::PreparedValues<T>& prepared = workspace.values;
   // Per query: sum of squared residuals, then sum of residual * derivative; added afterwards in the order of the queries.
   std::vector<double> terms(detail::checked_product("queries", queries.rows, 1 + parameters));
-  detail::for_each_query<T>(queries, keys, prepared, score, moments_of(score), options, [&](const detail::QuerySums& q) {
+  detail::for_each_query<T>(queries, keys, score, moments_of(score), options, workspace, [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     double* first_term = terms.data() + q.first * (1 + parameters);
     std::fill(first_term, first_term + q.count * (1 + parameters), 0.0);

@@ -2,19 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "dispatch.hpp"
 #include "engine.hpp"
 #include "far.hpp"
 #include "stream.hpp"
+#include "text.hpp"
 #include "threads.hpp"
 #include "validate.hpp"
 
 namespace attnpool {
 
+namespace {
+
 template <class T>
-void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
+void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out) {
   detail::check_inputs(queries, keys, values, score);
   detail::check_view("out", out);
   detail::check_equal("out", "rows", out.rows, queries.rows, "queries");
@@ -22,14 +26,52 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, Matrix
   detail::check_no_overlap("out", out, "queries", queries);
   detail::check_no_overlap("out", out, "keys", keys);
   detail::check_no_overlap("out", out, "values", values);
-  if (detail::pool_few<T>(queries, keys, values, score, out, options)) return;
-  const detail::PreparedValues<T> prepared(values);
-  detail::for_each_query<T>(queries, keys, prepared, score, detail::Moments::none, options, [&](const detail::QuerySums& q) {
+}
+
+template <class T>
+void pool_with(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options,
+               detail::Workspace<T>& workspace) {
+  workspace.values.prepare(values);
+  const auto finish = [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     for (std::size_t v = 0; v < out.cols; ++v) {
-      detail::weighted_means(prepared, options.range, q, v, mean);
+      detail::weighted_means(workspace.values, options.range, q, v, mean);
       for (std::size_t i = 0; i < q.count; ++i) out(q.first + i, v) = static_cast<T>(mean[i]);
     }
+  };
+  detail::for_each_query<T>(queries, keys, score, detail::Moments::none, options, workspace, std::ref(finish));
+}
+
+}  // namespace
+
+template <class T>
+void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
+  check_pool<T>(queries, keys, values, score, out);
+  if (detail::pool_few<T>(queries, keys, values, score, out, options)) return;
+  detail::Workspace<T> workspace;
+  pool_with<T>(queries, keys, values, score, out, options, workspace);
+}
+
+template <class T>
+void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+                const Options& options) {
+  if (count == 0) detail::bad_argument("count", "must be at least 1, got 0");
+  check_pool<T>(queries, keys, values, score, out);
+  for (auto [name, rows] : {std::pair{"queries", queries.rows}, {"keys", keys.rows}})
+    if (rows % count != 0)
+      detail::bad_argument(name, "must have a multiple of count = " + detail::text(count) + " rows, got " + detail::text(rows));
+  const auto part = [count](auto view, std::size_t problem) {
+    const std::size_t rows = view.rows / count;
+    return decltype(view){view.row(problem * rows), rows, view.cols, view.row_stride};
+  };
+  const double pairs = static_cast<double>(queries.rows) * static_cast<double>(keys.rows / count);
+  const int threads = detail::threads_for(options.threads, pairs * static_cast<double>(keys.cols + values.cols + 14));
+  Options inner = options;
+  inner.threads = 1;
+  inner.progress = {};
+  std::vector<detail::Workspace<T>> workspaces(static_cast<std::size_t>(threads));
+  detail::parallel_for(count, threads, options.progress, [&](std::size_t i, int worker) {
+    pool_with<T>(part(queries, i), part(keys, i), part(values, i), score, part(out, i), inner, workspaces[static_cast<std::size_t>(worker)]);
   });
 }
 
@@ -93,6 +135,7 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                            \
   template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);              \
+  template void pool_batch<T>(std::size_t, In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&); \
   template double pool_error<T>(std::size_t, double);                                                      \
   template void attention_weights<T>(In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);
 ATTNPOOL_INSTANTIATE(float)

@@ -10,46 +10,6 @@
 namespace attnpool::detail {
 namespace {
 
-struct Box {
-  std::vector<double> low, high;
-  double middle(std::size_t d) const { return low[d] / 2 + high[d] / 2; }
-  double half(std::size_t d) const { return high[d] / 2 - low[d] / 2; }
-};
-
-template <class T>
-Box bounding_box(MatrixView<const T> keys) {
-  // Eight rows at a time side by side, so that the loop has no chain of dependent operations and vectorises.
-  constexpr std::size_t rows = 8;
-  const std::size_t cols = keys.cols;
-  std::vector<T> low(rows * cols), high(rows * cols), check(rows * cols);  // check becomes NaN where a key is not finite
-  for (std::size_t i = 0; i < rows; ++i) {
-    std::copy(keys.row(0), keys.row(0) + cols, low.data() + i * cols);
-    std::copy(keys.row(0), keys.row(0) + cols, high.data() + i * cols);
-  }
-  const auto add = [&](const T* x, std::size_t first, std::size_t count) {
-    T *l = low.data() + first, *h = high.data() + first, *c = check.data() + first;
-    for (std::size_t i = 0; i < count; ++i) {
-      l[i] = x[i] < l[i] ? x[i] : l[i];
-      h[i] = x[i] > h[i] ? x[i] : h[i];
-      c[i] += x[i] * T(0);
-    }
-  };
-  std::size_t k = 0;
-  if (keys.row_stride == cols)
-    for (; k + rows <= keys.rows; k += rows) add(keys.row(k), 0, rows * cols);
-  for (; k < keys.rows; ++k) add(keys.row(k), k % rows * cols, cols);
-  if (std::any_of(check.begin(), check.end(), [](T c) { return c != 0; }))
-    for (k = 0; k < keys.rows; ++k)
-      for (std::size_t d = 0; d < cols; ++d)
-        if (!std::isfinite(keys(k, d))) bad_argument("keys[" + text(k) + "," + text(d) + "]", "must be finite, got " + text(keys(k, d)));
-  Box box{std::vector<double>(low.begin(), low.begin() + cols), std::vector<double>(high.begin(), high.begin() + cols)};
-  for (std::size_t i = cols; i < rows * cols; ++i) {
-    box.low[i % cols] = std::min(box.low[i % cols], static_cast<double>(low[i]));
-    box.high[i % cols] = std::max(box.high[i % cols], static_cast<double>(high[i]));
-  }
-  return box;
-}
-
 double scale_of(const Gaussian& score, std::size_t d) { return std::abs(score.w_of(d)) * exponent_scale; }
 
 // Rounds to T, saturating well below overflow so that differences stay finite.
@@ -62,27 +22,85 @@ T saturate(double x) {
 }  // namespace
 
 template <class T>
-PreparedKeys<T>::PreparedKeys(MatrixView<const T> in, const Gaussian& score, bool may_use_product)
-    : count(in.rows), dims(in.cols), form(Form::scaled) {
-  const Box box = bounding_box(in);
+bool BoundingBox<T>::enclose(MatrixView<const T> points) {
+  // Eight rows at a time side by side, so that the loop has no chain of dependent operations and vectorises.
+  constexpr std::size_t rows = 8;
+  const std::size_t cols = points.cols;
+  low_.resize(rows * cols);
+  high_.resize(rows * cols);
+  check_.assign(rows * cols, T(0));  // becomes NaN where an entry is not finite
+  for (std::size_t i = 0; i < rows; ++i) {
+    std::copy(points.row(0), points.row(0) + cols, low_.data() + i * cols);
+    std::copy(points.row(0), points.row(0) + cols, high_.data() + i * cols);
+  }
+  const auto add = [&](const T* x, std::size_t first, std::size_t count) {
+    T *l = low_.data() + first, *h = high_.data() + first, *c = check_.data() + first;
+    for (std::size_t i = 0; i < count; ++i) {
+      l[i] = x[i] < l[i] ? x[i] : l[i];
+      h[i] = x[i] > h[i] ? x[i] : h[i];
+      c[i] += x[i] * T(0);
+    }
+  };
+  std::size_t k = 0;
+  if (points.row_stride == cols)
+    for (; k + rows <= points.rows; k += rows) add(points.row(k), 0, rows * cols);
+  for (; k < points.rows; ++k) add(points.row(k), k % rows * cols, cols);
+  low.assign(low_.begin(), low_.begin() + static_cast<std::ptrdiff_t>(cols));
+  high.assign(high_.begin(), high_.begin() + static_cast<std::ptrdiff_t>(cols));
+  for (std::size_t i = cols; i < rows * cols; ++i) {
+    low[i % cols] = std::min(low[i % cols], static_cast<double>(low_[i]));
+    high[i % cols] = std::max(high[i % cols], static_cast<double>(high_[i]));
+  }
+  return std::all_of(check_.begin(), check_.end(), [](T c) { return c == 0; });
+}
+
+namespace {
+
+template <class T>
+void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys) {
+  if (box.enclose(keys)) return;
+  for (std::size_t k = 0; k < keys.rows; ++k)
+    for (std::size_t d = 0; d < keys.cols; ++d)
+      if (!std::isfinite(keys(k, d))) bad_argument("keys[" + text(k) + "," + text(d) + "]", "must be finite, got " + text(keys(k, d)));
+}
+
+// out = (in - middle) * factor per column, packed. A single packed column is one long row, so that the loop vectorises along it.
+template <class T>
+void move_and_scale(MatrixView<const T> in, const double* middle, const double* factor, T* out) {
+  if (in.cols == 1 && in.row_stride == 1) {
+    for (std::size_t k = 0; k < in.rows; ++k) out[k] = static_cast<T>((static_cast<double>(in.data[k]) - middle[0]) * factor[0]);
+    return;
+  }
+  for (std::size_t k = 0; k < in.rows; ++k, out += in.cols)
+    for (std::size_t c = 0; c < in.cols; ++c) out[c] = static_cast<T>((static_cast<double>(in(k, c)) - middle[c]) * factor[c]);
+}
+
+}  // namespace
+
+template <class T>
+void PreparedKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, bool may_use_product) {
+  count = in.rows;
+  dims = in.cols;
+  form = Form::scaled;
+  enclose_keys(box, in);
+  centre.resize(dims);
+  scale.resize(dims);
+  extent.resize(dims);
   for (std::size_t d = 0; d < dims; ++d) {
-    scale.push_back(scale_of(score, d));
+    scale[d] = scale_of(score, d);
     if (!(box.half(d) * scale[d] <= scaled_reach)) form = Form::raw;
   }
+  raw_scale.resize(form == Form::raw ? dims : 0);
   for (std::size_t d = 0; d < dims; ++d) {
-    centre.push_back(form == Form::raw ? 0 : box.middle(d));
-    extent.push_back(std::max(std::abs(box.low[d] - centre[d]), std::abs(box.high[d] - centre[d])) * scale[d]);
-    if (form == Form::raw) raw_scale.push_back(saturate<T>(scale[d]));
+    centre[d] = form == Form::raw ? 0 : box.middle(d);
+    extent[d] = std::max(std::abs(box.low[d] - centre[d]), std::abs(box.high[d] - centre[d])) * scale[d];
+    if (form == Form::raw) raw_scale[d] = saturate<T>(scale[d]);
   }
   keys.resize(checked_product("keys", count, dims));
-  for (std::size_t k = 0; k < count; ++k) {
-    const T* x = in.row(k);
-    T* y = keys.data() + k * dims;
-    if (form == Form::raw) {
-      std::copy(x, x + dims, y);
-    } else {
-      for (std::size_t d = 0; d < dims; ++d) y[d] = static_cast<T>((static_cast<double>(x[d]) - centre[d]) * scale[d]);
-    }
+  if (form == Form::raw) {
+    for (std::size_t k = 0; k < count; ++k) std::copy(in.row(k), in.row(k) + dims, keys.data() + k * dims);
+  } else {
+    move_and_scale(in, centre.data(), scale.data(), keys.data());
   }
   if (form == Form::raw || dims < product_dims || !may_use_product) return;
   norms.resize(count);
@@ -97,22 +115,15 @@ PreparedKeys<T>::PreparedKeys(MatrixView<const T> in, const Gaussian& score, boo
 }
 
 template <class T>
-PreparedValues<T>::PreparedValues(MatrixView<const T> in) : count(in.rows), cols(in.cols) {
-  constexpr double inf = std::numeric_limits<double>::infinity();
-  smallest.assign(cols, inf);
-  largest.assign(cols, -inf);
-  std::vector<T> check(cols);  // becomes NaN where a value is not finite
-  for (std::size_t k = 0; k < count; ++k) {
-    const T* x = in.row(k);
-    for (std::size_t c = 0; c < cols; ++c) {
-      const double v = static_cast<double>(x[c]);
-      smallest[c] = v < smallest[c] ? v : smallest[c];
-      largest[c] = v > largest[c] ? v : largest[c];
-      check[c] += x[c] * T(0);
-    }
-  }
-  const bool finite = std::all_of(check.begin(), check.end(), [](T c) { return c == 0; });
-  if (!finite) {  // once more, over the finite ones only
+void PreparedValues<T>::prepare(MatrixView<const T> in) {
+  count = in.rows;
+  cols = in.cols;
+  const bool finite = box_.enclose(in);
+  if (finite) {
+    smallest = box_.low;
+    largest = box_.high;
+  } else {  // once more, over the finite entries only
+    constexpr double inf = std::numeric_limits<double>::infinity();
     smallest.assign(cols, inf);
     largest.assign(cols, -inf);
     for (std::size_t k = 0; k < count; ++k)
@@ -122,22 +133,21 @@ PreparedValues<T>::PreparedValues(MatrixView<const T> in) : count(in.rows), cols
           largest[c] = std::max(largest[c], v);
         }
   }
-  std::vector<double> per_unit;
+  middle.resize(cols);
+  unit.resize(cols);
+  per_unit_.resize(cols);
+  irregular_.clear();
   for (std::size_t c = 0; c < cols; ++c) {
     if (smallest[c] > largest[c]) smallest[c] = largest[c] = 0;  // not one finite entry
-    middle.push_back(smallest[c] / 2 + largest[c] / 2);
+    middle[c] = smallest[c] / 2 + largest[c] / 2;
     const double half = largest[c] / 2 - smallest[c] / 2;
     // A power of two >= half, within the range whose reciprocal is normal.
     const int exponent = half > 0 ? std::clamp(std::ilogb(half) + 1, -1020, 1020) : 0;
-    unit.push_back(std::ldexp(1.0, exponent));
-    per_unit.push_back(std::ldexp(1.0, -exponent));
+    unit[c] = std::ldexp(1.0, exponent);
+    per_unit_[c] = std::ldexp(1.0, -exponent);
   }
   values.resize(checked_product("values", count, cols));
-  for (std::size_t k = 0; k < count; ++k) {
-    const T* x = in.row(k);
-    T* y = values.data() + k * cols;
-    for (std::size_t c = 0; c < cols; ++c) y[c] = static_cast<T>((static_cast<double>(x[c]) - middle[c]) * per_unit[c]);
-  }
+  move_and_scale(in, middle.data(), per_unit_.data(), values.data());
   if (finite) return;
   for (std::size_t k = 0; k < count; ++k)
     for (std::size_t c = 0; c < cols; ++c)
@@ -176,7 +186,8 @@ double PreparedValues<T>::irregular(const KeyRange& range, std::size_t query, st
 template <class S>
 template <class T>
 TransposedKeys<S>::TransposedKeys(MatrixView<const T> in, const Gaussian& score) : count(in.rows), dims(in.cols) {
-  const Box box = bounding_box(in);
+  BoundingBox<T> box;
+  enclose_keys(box, in);
   // Beyond this extent the nearest key has all the weight whatever the scale, and squares would overflow.
   constexpr double largest_extent = sizeof(S) == sizeof(float) ? 0x1p50 : 0x1p480;
   double extent = 0;
@@ -198,6 +209,8 @@ S TransposedKeys<S>::coordinate(double x, std::size_t d) const {
   return static_cast<S>(std::clamp((x - centre[d]) * scale[d], -limit, limit));
 }
 
+template struct BoundingBox<float>;
+template struct BoundingBox<double>;
 template struct PreparedKeys<float>;
 template struct PreparedKeys<double>;
 template struct PreparedValues<float>;

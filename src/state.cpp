@@ -54,8 +54,10 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   detail::check_equal("values", "rows", values.rows, keys.rows, "keys");
   if (keys.rows == 0) return;
   PoolState chunk(MatrixView<const T>(queries_.data(), query_count_, dims_), value_cols_, score_);
-  const detail::PreparedValues<T> prepared(values);
-  detail::for_each_query<T>({queries_.data(), query_count_, dims_}, keys, prepared, score_, detail::Moments::none, options,
+  detail::Workspace<T> workspace;
+  workspace.values.prepare(values);
+  const detail::PreparedValues<T>& prepared = workspace.values;
+  detail::for_each_query<T>({queries_.data(), query_count_, dims_}, keys, score_, detail::Moments::none, options, workspace,
                             [&](const detail::QuerySums& q) {
                               for (std::size_t i = 0; i < q.count; ++i) {
                                 const double l = q.of(0, i);

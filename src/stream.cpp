@@ -40,7 +40,11 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
   for (std::size_t q = 0; q < queries.rows; ++q) {
     for (std::size_t d = 0; d < dims; ++d) query_copy.push_back(queries(q, d));
     const Intervals seen(options.range, q, keys.rows);
-    if (seen.begin[0] >= seen.end[0] && seen.begin[1] >= seen.end[1]) return false;
+    // All keys, or all but one: keys that nobody sees would not be found out if they are not finite.
+    if (seen.begin[0] != 0 || seen.end[1] != keys.rows) return false;
+    for (std::size_t k = seen.end[0]; k < seen.begin[1]; ++k)
+      for (std::size_t d = 0; d < dims; ++d)
+        if (!std::isfinite(keys(k, d))) return false;
     for (int i = 0; i < 2; ++i)
       for (std::size_t k = seen.begin[i]; k < seen.end[i]; k += chunk_keys) pieces.push_back({q, k, std::min(chunk_keys, seen.end[i] - k)});
   }

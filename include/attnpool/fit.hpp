@@ -17,7 +17,7 @@ struct FitProgress {
 };
 
 struct FitOptions {
-  std::vector<double> w0;        ///< one entry, or one per dimension; empty: one, uniform in [0, 1) from seed, as in the chapter
+  std::vector<double> w0 = {};   ///< one entry, or one per dimension; empty: one, uniform in [0, 1) from seed, as in the chapter
   std::uint64_t seed = 0;
   Loss loss = Loss::mean;
   double learning_rate = 0.5;    ///< > 0
@@ -25,7 +25,7 @@ struct FitOptions {
   bool leave_one_out = true;     ///< each point left out of its own prediction; without it w grows without bound
   double tolerance = 0;          ///< > 0: stop when a step changes every w by at most tolerance * |w|
   int threads = 0;               ///< as Options::threads
-  std::function<bool(const FitProgress&)> progress;  ///< return false to stop
+  std::function<bool(const FitProgress&)> progress = {};  ///< return false to stop
 };
 
 enum class FitStop {

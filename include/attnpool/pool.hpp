@@ -24,6 +24,12 @@ namespace attnpool {
 template <class T>
 void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options = {});
 
+/// Many problems of one shape in one call: problem i is rows [i Q, (i + 1) Q) of queries and out, and rows [i K, (i + 1) K) of keys and values,
+/// where Q = queries.rows / count and K = keys.rows / count. Each gives the same bits as pool() of it alone; options.range counts within a problem. Threads share the problems.
+template <class T>
+void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+                const Options& options = {});
+
 /// |out - exact| <= pool_error<T>(D, reach) * (max - min of the value column) + epsilon * max |value|, where exact is the real-number
 /// formula on the given floating-point inputs and reach the largest w[d] * |key - centre of the keys' bounding box|, in bandwidths
 /// (it stops mattering at 10). A worst case, with all roundings aligned; measured errors are some hundred times smaller

@@ -9,9 +9,9 @@ namespace attnpool {
 /// the tests and the comments beside the polynomials use these constants.
 inline constexpr double exp_max_ulp = 1.0;
 inline constexpr double exp_nonpositive_max_ulp = 1.0;
-/// Each softmax weight, against the exact softmax of the given scores, in units of machine epsilon (2^-23 or 2^-52) of
-/// the weight, for weights that are normal numbers, rows of n scores and scores less than 2^10 apart:
-/// |weight - exact| <= (softmax_error + n / 4096) * epsilon * exact.
+/// Each softmax weight that is a normal number, against the exact softmax of the given scores, in a row of n scores:
+/// |weight - exact| <= (softmax_error + n / 4096 + (max - score) / 2) * epsilon * exact, epsilon = 2^-23 or 2^-52. The last term is the
+/// rounding of score - max.
 inline constexpr double softmax_error = 8.0;
 
 /// out[i] = e^x[i], any x. Overflow gives inf (x > log(max)), below the smallest normal number the result underflows
