@@ -1,0 +1,41 @@
+#include "allocations.hpp"
+
+#include <malloc.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+std::atomic<std::size_t> alive{0}, peak{0};
+
+void* counted(void* p) {
+  if (p == nullptr) throw std::bad_alloc();
+  const std::size_t now = alive.fetch_add(malloc_usable_size(p)) + malloc_usable_size(p);
+  for (std::size_t seen = peak.load(); now > seen && !peak.compare_exchange_weak(seen, now);) {
+  }
+  return p;
+}
+void release(void* p) {
+  if (p != nullptr) alive.fetch_sub(malloc_usable_size(p));
+  std::free(p);
+}
+
+}  // namespace
+
+namespace attnpool::test {
+PeakBytes::PeakBytes() : before_(alive.load()) { peak = before_; }
+std::size_t PeakBytes::value() const { return peak.load() - before_; }
+}  // namespace attnpool::test
+
+// The array and nothrow forms call these.
+void* operator new(std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
+void* operator new(std::size_t size, std::align_val_t align) {
+  const std::size_t unit = static_cast<std::size_t>(align);
+  return counted(std::aligned_alloc(unit, (size + unit - 1) / unit * unit));
+}
+void operator delete(void* p) noexcept { release(p); }
+void operator delete(void* p, std::size_t) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }

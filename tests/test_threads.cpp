@@ -1,0 +1,329 @@
+// Threads and batches: a query's bits depend on neither; who calls progress; nested regions, forked children.
+#include <dirent.h>
+#include <omp.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <attnpool/pool.hpp>
+#include <attnpool/state.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "child.hpp"
+#include "isa_param.hpp"
+#include "problem.hpp"
+
+namespace attnpool::test {
+namespace {
+
+class Threads : public IsaTest {};
+ATTNPOOL_ON_EVERY_ISA(Threads);
+
+// Q x K of a few million pairs: worth a team, whichever way it is split (few queries: chunks of keys; many: blocks of
+// queries).
+const std::pair<std::size_t, std::size_t> shapes[] = {
+    {1, 2'000'003}, {3, 500'000}, {65, 40'000}, {1500, 2000}, {20'000, 111}};
+
+TEST_P(Threads, AnyNumberGivesTheSameBits) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const auto& [query_count, key_count] : shapes)
+      for (const KeyRange range : {KeyRange::all(), KeyRange::all_but_self()}) {
+        auto problem = Problem<T>::random(query_count, scaled(key_count, 100), 1, 1);
+        for (std::size_t q = 2; q < query_count; q += 5) problem.queries(q, 0) *= T(1e4);  // some far from every key
+        problem.options.range = range;
+        problem.options.threads = 1;
+        const auto want = problem.pool();
+        for (const int threads : {2, 3, 4, 7, 16}) {
+          problem.options.threads = threads;
+          EXPECT_TRUE(same_bits(problem.pool(), want)) << threads << " threads, " << problem.shape();
+        }
+      }
+  });
+}
+
+TEST_P(Threads, WeightsToo) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const auto& [query_count, key_count] : {std::pair<std::size_t, std::size_t>{2, 400'000}, {700, 1500}}) {
+      auto problem = Problem<T>::random(query_count, scaled(key_count, 100), 2, 1);
+      Matrix<T> want(query_count, problem.keys.rows()), got = want;
+      problem.options.threads = 1;
+      attention_weights<T>(problem.queries, problem.keys, problem.score, want.view(), problem.options);
+      for (const int threads : {2, 3, 16}) {
+        problem.options.threads = threads;
+        attention_weights<T>(problem.queries, problem.keys, problem.score, got.view(), problem.options);
+        EXPECT_TRUE(same_bits(got, want)) << threads << " threads, " << problem.shape();
+      }
+    }
+  });
+}
+
+TEST_P(Threads, AgainAndAgainTheSameBits) {  // 250 repeats: what a race would show
+  auto problem = Problem<float>::random(300, 4000, 1, 1);
+  problem.options.threads = 4;
+  const auto want = problem.pool();
+  for (std::size_t i = 0; i < scaled(250, 5); ++i) ASSERT_TRUE(same_bits(problem.pool(), want)) << "repeat " << i;
+}
+
+TEST_P(Threads, AQueryAloneGivesTheSameBitsAsInAnyBatch) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const std::size_t key_count : {1, 7, 130, 5000, 20'000})
+      for (const std::size_t dims : {1, 2, 6}) {
+        auto whole = Problem<T>::random(67, scaled(key_count, 1), dims, 3);
+        if (dims == 2) whole.score = Gaussian({0.4, -1.7});
+        if (dims == 6) whole.score = Gaussian(0.3);
+        for (std::size_t q = 3; q < 67; q += 9)
+          whole.queries(q, 0) = T(500) * static_cast<T>(q);  // some neighbours are far
+        const auto batch = whole.pool();
+        const auto slice = [&](std::size_t first, std::size_t count) {
+          Matrix<T> out(count, 3);
+          pool<T>(whole.queries.rows(first, count), whole.keys, whole.values, whole.score, out.view());
+          for (std::size_t i = 0; i < count; ++i)
+            EXPECT_TRUE(same_bits<T>({&out(i, 0), 1, 3}, {&batch(first + i, 0), 1, 3}))
+                << "query " << first + i << " in " << first << " + " << count << ", " << whole.shape() << ": "
+                << out(i, 0) << " and " << batch(first + i, 0);
+        };
+        for (std::size_t q = 0; q < 67; ++q) slice(q, 1);
+        for (const std::size_t first : {1, 2, 5, 13}) slice(first, 67 - first);
+        for (const std::size_t count : {2, 8, 17, 33, 66}) slice(0, count);
+      }
+  });
+}
+
+TEST_P(Threads, AQueryAloneWithItsOwnRangeToo) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const std::size_t key_count : {20, 300, 9000}) {
+      auto whole = Problem<T>::random(40, key_count, 1, 1);
+      for (const bool leave_one_out : {true, false}) {
+        whole.options.range = leave_one_out ? KeyRange::all_but_self() : KeyRange::causal(3);
+        const auto batch = whole.pool();
+        for (std::ptrdiff_t q = 0; q < 40; ++q) {
+          Options options;
+          options.range = leave_one_out ? KeyRange::all_but_self(q) : KeyRange::causal(q + 3);
+          T alone;
+          pool<T>(whole.queries.rows(static_cast<std::size_t>(q), 1), whole.keys, whole.values, whole.score,
+                  {&alone, 1, 1}, options);
+          EXPECT_TRUE(same_bits(alone, batch(static_cast<std::size_t>(q), 0)))
+              << "query " << q << " " << whole.shape() << ": " << alone << " and "
+              << batch(static_cast<std::size_t>(q), 0);
+        }
+      }
+    }
+  });
+}
+
+TEST_P(Threads, ManyCallersAtOnce) {
+  const auto problem = Problem<double>::random(50, 3000, 2, 2);
+  const auto want = problem.pool();
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (int i = 0; i < 8; ++i)
+    callers.emplace_back([&] {
+      for (std::size_t j = 0; j < scaled(40, 2); ++j) wrong += !same_bits(problem.pool(), want);
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+// ---- the number of threads ---------------------------------------------------------------------
+
+TEST(ThreadCount, IsWhatWasAskedFor) {
+  EXPECT_GE(thread_count(), 1);
+  EXPECT_EQ(thread_count(1), 1);
+  EXPECT_EQ(thread_count(3), 3);
+  EXPECT_THROW(thread_count(-1), std::invalid_argument);
+}
+
+TEST(ThreadCount, TheEnvironmentComesBeforeOpenMP) {
+  const ChildResult five = run_probe("threads", {"ATTNPOOL_NUM_THREADS=5", "OMP_NUM_THREADS=2"});
+  if (!five.started) GTEST_SKIP() << "a program cannot start itself here";
+  EXPECT_EQ(five.output, "5");
+  EXPECT_EQ(run_probe("threads", {"ATTNPOOL_NUM_THREADS=", "OMP_NUM_THREADS=2"}).output, "2");
+  EXPECT_EQ(run_probe("threads=3", {"ATTNPOOL_NUM_THREADS=5"}).output, "3");
+}
+
+TEST(ThreadCount, ABadEnvironmentIsAnError) {
+  for (const char* bad : {"0", "-1", "two", "2x", " 2", "1.5", "99999999999999999999"}) {
+    for (const char* what :
+         {"threads", "pool", "pool_gradient", "attention_weights", "loss_gradient", "fit", "update"}) {
+      const ChildResult child = run_probe(what, {std::string("ATTNPOOL_NUM_THREADS=") + bad});
+      if (!child.started) GTEST_SKIP() << "a program cannot start itself here";
+      EXPECT_EQ(child.status, 3) << what << ": " << child.output;
+      EXPECT_TRUE(child.output.starts_with("invalid_argument: ATTNPOOL_NUM_THREADS")) << what << ": " << child.output;
+      EXPECT_NE(child.output.find(bad), std::string::npos) << what << ": " << child.output;
+    }
+  }
+}
+
+int threads_alive() {
+  int count = 0;
+  DIR* tasks = opendir("/proc/self/task");
+  while (const dirent* entry = readdir(tasks)) count += entry->d_name[0] != '.';
+  closedir(tasks);
+  return count;
+}
+
+TEST(ThreadCount, InsideAParallelRegionItIsOne) {
+  auto problem = Problem<float>::random(200, 10'000);
+  problem.options.threads = 1;
+  const auto want = problem.pool();
+  problem.options.threads = 4;
+  int before = 0, after = 0, wrong = 0, counts = 0;
+#pragma omp parallel num_threads(4) reduction(+ : wrong, counts)
+  {
+#pragma omp single
+    before = threads_alive();
+    counts += thread_count(4);
+    wrong += !same_bits(problem.pool(), want);
+#pragma omp barrier
+#pragma omp single
+    after = threads_alive();
+  }
+  EXPECT_EQ(counts, 4);
+  EXPECT_EQ(wrong, 0);
+  EXPECT_LE(after, before);
+}
+
+TEST(ThreadCount,
+     AChildForkedAfterAParallelCallComputes) {  // GCC's runtime has no threads there, and would wait for them
+  auto problem = Problem<float>::random(200, 20'000);
+  problem.options.threads = 4;
+  const auto want = problem.pool();
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool good = thread_count(4) == 1 && same_bits(problem.pool(), want);
+    _exit(good ? 0 : 1);
+  }
+  int status = -1;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5 * static_cast<long>(test_scale()));
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      kill(child, SIGKILL);
+      waitpid(child, &status, 0);
+      FAIL() << "the child hangs";
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+  EXPECT_TRUE(same_bits(problem.pool(), want)) << "the parent goes on as before";
+}
+
+// ---- progress ----------------------------------------------------------------------------------
+
+struct LongCall {
+  std::string name;
+  std::function<void(const Options&)> run;
+};
+
+/// Calls that take some tenths of a second on the slowest ISA.
+std::vector<LongCall> long_calls() {
+  const std::size_t n = 11'000;
+  const auto problem = std::make_shared<Problem<double>>(Problem<double>::random(n, n, 2, 1));
+  const auto out = std::make_shared<Matrix<double>>(n, 1), gradient = std::make_shared<Matrix<double>>(n, 1);
+  const auto weights = std::make_shared<Matrix<double>>(n / 2, n / 4);
+  return {{"pool",
+           [=](const Options& options) {
+             pool<double>(problem->queries, problem->keys, problem->values, problem->score, out->view(), options);
+           }},
+          {"pool, few queries",
+           [=](const Options& options) {
+             for (int i = 0; i < 30; ++i)
+               pool<double>(problem->queries.rows(0, 500), problem->keys, problem->values, problem->score,
+                            {out->data(), 500, 1}, options);
+           }},
+          {"pool_gradient",
+           [=](const Options& options) {
+             pool_gradient<double>(problem->queries, problem->keys, problem->values, problem->score, out->view(),
+                                   gradient->view(), options);
+           }},
+          {"loss_gradient",
+           [=](const Options& options) {
+             loss_gradient<double>(problem->queries, problem->keys, problem->values, problem->values, problem->score,
+                                   Loss::mean, options);
+           }},
+          {"attention_weights",
+           [=](const Options& options) {
+             for (int i = 0; i < 4; ++i)
+               attention_weights<double>(problem->queries.rows(0, n / 2), problem->keys.rows(0, n / 4), problem->score,
+                                         weights->view(), options);
+           }},
+          {"PoolState::update", [=](const Options& options) {
+             PoolState<double>(problem->queries, 1, problem->score).update(problem->keys, problem->values, options);
+           }}};
+}
+
+TEST(Progress, IsToldOnTheCallingThread) {
+  ScopedIsa slow(Isa::scalar);
+  const auto caller = std::this_thread::get_id();
+  for (const LongCall& long_call : long_calls())
+    for (const int threads : {1, 2}) {
+      if (long_call.name == "pool, few queries" || long_call.name == "attention_weights") continue;  // each is short
+      int calls = 0;
+      double last = 0;
+      Options options;
+      options.threads = threads;
+      options.progress = [&](double fraction) {
+        ++calls;
+        EXPECT_EQ(std::this_thread::get_id(), caller) << long_call.name;
+        EXPECT_GE(fraction, last) << long_call.name;
+        EXPECT_LE(fraction, 1) << long_call.name;
+        last = fraction;
+        return true;
+      };
+      const auto start = std::chrono::steady_clock::now();
+      long_call.run(options);
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      EXPECT_LE(calls, 2 + 10 * seconds * 1.5) << long_call.name << " took " << seconds << " s";
+      EXPECT_GE(calls, static_cast<int>(seconds * 10 / 4))
+          << long_call.name << " took " << seconds << " s";  // a busy machine: a quarter
+    }
+}
+
+TEST(Progress, FalseCancels) {
+  ScopedIsa slow(Isa::scalar);
+  for (const LongCall& long_call : long_calls())
+    for (const int threads : {1, 2}) {
+      bool asked = false;
+      Options options;
+      options.threads = threads;
+      options.progress = [&](double) {
+        EXPECT_FALSE(asked) << long_call.name << ": asked again after it was told to stop";
+        asked = true;
+        return false;
+      };
+      try {
+        long_call.run(options);
+        EXPECT_FALSE(asked) << long_call.name << " went on after it was told to stop";
+      } catch (const Cancelled&) {
+        EXPECT_TRUE(asked) << long_call.name;
+      }
+    }
+}
+
+TEST(Progress, AnExceptionOfTheCallbackReachesTheCaller) {
+  ScopedIsa slow(Isa::scalar);
+  for (const LongCall& long_call : long_calls()) {
+    bool asked = false;
+    Options options;
+    options.threads = 2;
+    options.progress = [&](double) -> bool {
+      asked = true;
+      throw std::length_error("from the callback");
+    };
+    try {
+      long_call.run(options);
+      EXPECT_FALSE(asked) << long_call.name << " lost the exception";
+    } catch (const std::length_error&) {
+    }
+  }
+}
+
+}  // namespace
+}  // namespace attnpool::test
