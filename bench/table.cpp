@@ -1,0 +1,221 @@
+#include "table.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <attnpool/attnpool.hpp>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "implementations.hpp"
+#include "workloads.hpp"
+
+namespace bench {
+namespace {
+
+struct Options {
+  std::vector<std::string> workloads, isas = {"avx2", "avx512"};
+  std::vector<int> threads = {1, 2};
+  int rounds = 7;
+  std::string json;
+};
+
+/// One line of the table.
+struct Row {
+  Implementation implementation;
+  std::string isa;
+  int threads;
+  attnpool::Isa under{};  // for implementations that follow the library's ISA
+  int repeats = 1;        // runs per sample, so that a sample is long against the clock
+  double error = 0;
+  std::vector<double> seconds = {}, peaks = {};  // per round
+};
+
+double median(std::vector<double> x) {
+  std::sort(x.begin(), x.end());
+  return (x[(x.size() - 1) / 2] + x[x.size() / 2]) / 2;
+}
+double least(const std::vector<double>& x) { return *std::min_element(x.begin(), x.end()); }
+
+/// The FMA slots of one core that a pair took.
+double slots(const Row& row, const Workload& workload) {
+  return median(row.peaks) * median(row.seconds) * row.threads / workload.pairs();
+}
+
+/// Seconds per run; short runs are timed together.
+template <class T>
+double sample(Data<T>& data, const Row& row) {
+  const UnderIsa scope(row.implementation, row.under);
+  data.restore();
+  const double start = seconds(row.threads);
+  for (int i = 0; i < row.repeats; ++i) data.run(row.implementation, row.threads);
+  return (seconds(row.threads) - start) / row.repeats;
+}
+
+template <class T>
+std::vector<Row> measure(const Workload& workload, const Options& options) {
+  Data<T> data(workload);
+  std::vector<Row> rows;
+  const bool one_thread = workload.kind == Kind::exp || workload.kind == Kind::exp_nonpositive;
+  for (int threads : options.threads) {
+    if (one_thread && threads > 1) continue;
+    for (const std::string& isa : options.isas)
+      for (const Implementation* own : {&ours, &ours_nonpositive})
+        if (Data<T>::can(workload, *own) && !(own == &ours && workload.kind == Kind::exp_nonpositive))
+          rows.push_back({*own, isa, threads, attnpool::isa_from_name(isa.c_str())});
+    for (const Implementation& peer : peers())
+      if (Data<T>::can(workload, peer)) rows.push_back({peer, peer.isa, threads});
+  }
+  for (Row& row : rows) {  // a warm-up, the error, and how long a run takes
+    const double first = sample(data, row);
+    row.error = row.implementation.limit ? 0 : data.error();
+    // A second softmax in place would be one of another matrix.
+    row.repeats = workload.kind == Kind::softmax_in_place ? 1 : std::clamp(static_cast<int>(0.01 / first), 1, 100000);
+  }
+  // All implementations in turn, round after round, so that a disturbance or a change of clock meets them all. The peak
+  // is measured right before each, so that the ratio of the two is free of the clock.
+  for (int round = 0; round < options.rounds; ++round)
+    for (Row& row : rows) {
+      row.peaks.push_back(fma_peak(row.isa.c_str(), workload.is_double));
+      row.seconds.push_back(sample(data, row));
+    }
+  return rows;
+}
+
+bool is_ours(const Row& row) { return row.implementation.isa == nullptr; }
+
+/// Time of the best peer in the same workload with as many threads, whose registers are not wider; infinite if there is
+/// none.
+double best_peer(const std::vector<Row>& rows, const Row& mine) {
+  double best = INFINITY;
+  for (const Row& row : rows)
+    if (!is_ours(row) && !row.implementation.limit && row.threads == mine.threads &&
+        !(row.isa == "avx512" && mine.isa != "avx512"))
+      best = std::min(best, median(row.seconds));
+  return best;
+}
+
+std::string in_units(double seconds) {
+  char text[32];
+  const double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
+  std::snprintf(text, sizeof text, "%.3g %s", seconds * scale, scale == 1e6 ? "us" : scale == 1e3 ? "ms" : "s");
+  return text;
+}
+
+void print(const Workload& workload, const std::vector<Row>& rows) {
+  std::printf("\n%s: %s\n", workload.name, workload.description);
+  std::printf("  %-28s %-7s %7s %10s %10s %11s %10s %10s\n", "implementation", "isa", "threads", "median", "least",
+              "slots/pair", "best peer", "max error");
+  for (const Row& row : rows) {
+    const double best = best_peer(rows, row);
+    char ratio[32] = "";
+    if (is_ours(row) && std::isfinite(best)) std::snprintf(ratio, sizeof ratio, "%.2fx", best / median(row.seconds));
+    std::printf("  %-28s %-7s %7d %10s %10s %11.2f %10s", row.implementation.name, row.isa.c_str(), row.threads,
+                in_units(median(row.seconds)).c_str(), in_units(least(row.seconds)).c_str(), slots(row, workload),
+                ratio);
+    if (row.implementation.limit) {
+      std::printf("\n");
+    } else {
+      std::printf(" %10.2g\n", row.error);
+    }
+  }
+  std::fflush(stdout);
+}
+
+void append(nlohmann::json& list, const Workload& workload, const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    nlohmann::json entry = {
+        {"workload", workload.name}, {"implementation", row.implementation.name}, {"isa", row.isa},
+        {"threads", row.threads},    {"seconds_median", median(row.seconds)},     {"seconds_min", least(row.seconds)},
+        {"pairs", workload.pairs()}, {"slots_per_pair", slots(row, workload)},    {"max_error", nullptr},
+        {"peak", median(row.peaks)}};
+    if (!row.implementation.limit) entry["max_error"] = row.error;
+    list.push_back(entry);
+  }
+}
+
+}  // namespace
+
+int table(int argc, char** argv) {
+  Options options;
+  bool unused = false;
+  CLI::App app("Compares attnpool with its peers and with the machine, side by side.", "attnpool_bench");
+  app.add_flag("--table", unused, "this table; without it the benchmarks of Google Benchmark run");
+  app.add_option("--workloads", options.workloads, "names, separated by commas (default: all)")->delimiter(',');
+  app.add_option("--isas", options.isas, "ISAs for attnpool (default: avx2 and avx512 where supported)")
+      ->delimiter(',');
+  app.add_option("--threads", options.threads, "numbers of threads (default: 1,2)")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_option("--rounds", options.rounds, "rounds over all implementations (default: 7)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--json", options.json, "also write all rows to this file");
+  std::string names;
+  for (const Workload& workload : workloads())
+    names += "\n  " + std::string(workload.name) + std::string(5 - std::string(workload.name).size(), ' ') +
+             workload.description;
+  app.footer("Workloads:" + names);
+  CLI11_PARSE(app, argc, argv);
+
+  std::vector<std::string> supported;
+  for (attnpool::Isa isa : attnpool::supported_isas()) supported.push_back(attnpool::name(isa));
+  if (app.count("--isas") == 0) {
+    std::erase_if(options.isas, [&](const std::string& isa) {
+      return std::find(supported.begin(), supported.end(), isa) == supported.end();
+    });
+    if (options.isas.empty()) options.isas = {supported.back()};
+  }
+  std::erase_if(options.threads, [&](int n) {
+    return app.count("--threads") == 0 && n > static_cast<int>(std::thread::hardware_concurrency());
+  });
+  std::FILE* file = nullptr;
+  try {
+    for (const std::string& isa : options.isas) attnpool::isa_from_name(isa.c_str());
+    for (const std::string& name : options.workloads)
+      if (std::none_of(workloads().begin(), workloads().end(), [&](const Workload& w) { return w.name == name; }))
+        throw std::invalid_argument("no workload " + name + "; there are:" + names);
+    if (!options.json.empty() && !(file = std::fopen(options.json.c_str(), "w")))
+      throw std::invalid_argument("cannot write " + options.json);
+  } catch (const std::invalid_argument& error) {
+    std::fprintf(stderr, "attnpool_bench: %s\n", error.what());
+    return 2;
+  }
+
+  std::printf("attnpool %s; peak of one core, lane-FMAs per second:", attnpool::version());
+  for (const std::string& isa : options.isas)
+    std::printf(" %s %.3g (float) %.3g (double)", isa.c_str(), fma_peak(isa.c_str(), false),
+                fma_peak(isa.c_str(), true));
+  std::printf(
+      "\nMedian and least of %d interleaved rounds; one thread: its time on a core, more: time on the wall.\n"
+      "slots/pair: lane-FMAs that one core could have done per query-key pair (per element for softmax and exp).\n"
+      "best peer: its median / ours. max error: pool of the range of the values, gradient relative, softmax in "
+      "epsilons, "
+      "exp in ULP.\n",
+      options.rounds);
+  nlohmann::json list = nlohmann::json::array();
+  for (const Workload& workload : workloads()) {
+    if (!options.workloads.empty() &&
+        std::find(options.workloads.begin(), options.workloads.end(), workload.name) == options.workloads.end())
+      continue;
+    const std::vector<Row> rows =
+        workload.is_double ? measure<double>(workload, options) : measure<float>(workload, options);
+    print(workload, rows);
+    append(list, workload, rows);
+  }
+  if (file) {
+    const std::string text = list.dump(1) + "\n";
+    const bool good = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+    if (std::fclose(file) != 0 || !good) {
+      std::fprintf(stderr, "attnpool_bench: could not write %s\n", options.json.c_str());
+      return 1;
+    }
+  }
+  return 0;
+}
+
+}  // namespace bench

@@ -1,0 +1,60 @@
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "peer.hpp"
+
+namespace bench {
+
+enum class Kind { pool, gradient, softmax, softmax_in_place, exp, exp_nonpositive };
+
+struct Workload {
+  const char* name;
+  const char* description;
+  Kind kind;
+  bool is_double;
+  std::size_t problems;  // of this shape; more than one: small problems, solved one after the other by every thread
+  std::size_t query_count, key_count, dims, value_cols;  // softmax: rows, cols; exp: elements in query_count
+  double w;
+
+  /// Query-key pairs; elements for softmax and exp.
+  double pairs() const;
+};
+
+/// W1, W1b, W3, ...: what the targets of the project speak of.
+const std::vector<Workload>& workloads();
+
+/// Deterministic inputs of a workload, room for its output, and what the output ought to be on some of its rows.
+template <class T>
+class Data {
+ public:
+  explicit Data(const Workload& workload);
+
+  /// One run of the whole workload.
+  void run(const Implementation& implementation, int threads);
+
+  /// Puts back what softmax in place has overwritten.
+  void restore();
+
+  /// The largest error of the last run, against long double on the same inputs:
+  ///   pool          |out - exact| / (max - min of the values), over up to 256 queries
+  ///   gradient      |gradient - exact| / |exact|; the exact one from all pairs, in double
+  ///   softmax       |out - exact| / exact over every 97th row, in epsilons
+  ///   exp           units in the last place, over all elements with normal results
+  double error() const;
+
+  /// Whether the implementation can do this workload.
+  static bool can(const Workload& workload, const Implementation& implementation);
+
+ private:
+  Pool<T> problem(std::size_t i);
+
+  Workload workload_;
+  std::vector<T> queries_, keys_, values_, targets_, out_;
+  Gradient<T> gradient_{};
+  std::vector<std::size_t> checked_;   // rows of out_
+  std::vector<long double> expected_;  // their exact values
+};
+
+}  // namespace bench
