@@ -1,0 +1,47 @@
+# cmake --install: headers, library, program, CMake package and pkg-config file. Everything is relocatable.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS attnpool EXPORT attnpool-targets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
+        RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+install(DIRECTORY include/attnpool DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
+if(TARGET attnpool_program)
+  install(TARGETS attnpool_program DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+  # An installed program finds a shared library beside it, wherever the two were moved.
+  file(RELATIVE_PATH bin_to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+  set_target_properties(attnpool_program PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib}")
+endif()
+
+# find_package(attnpool CONFIG). Before 1.0 a minor version may break its users.
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attnpool)
+get_target_property(library_type attnpool TYPE)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/attnpool-config.cmake.in ${PROJECT_BINARY_DIR}/attnpool-config.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/attnpool-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(EXPORT attnpool-targets NAMESPACE attnpool:: DESTINATION ${package_dir} COMPONENT development)
+install(FILES ${PROJECT_BINARY_DIR}/attnpool-config.cmake ${PROJECT_BINARY_DIR}/attnpool-config-version.cmake
+        DESTINATION ${package_dir} COMPONENT development)
+
+# pkg-config attnpool. The prefix is found from the place of the file itself, unless the library folder was given as an
+# absolute path. The OpenMP runtime that an archive needs stands in Libs, so that a C++ user of the archive needs no --static.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH up ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+  string(REGEX REPLACE "/$" "" up ${up})
+  set(pc_prefix "\${pcfiledir}/${up}")
+endif()
+foreach(dir LIBDIR INCLUDEDIR)
+  cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_${dir} BASE_DIRECTORY "\${prefix}" OUTPUT_VARIABLE pc_${dir})
+endforeach()
+list(TRANSFORM OpenMP_CXX_LIB_NAMES PREPEND "-l" OUTPUT_VARIABLE pc_openmp)
+list(JOIN pc_openmp " " pc_openmp)
+set(pc_libs "")
+set(pc_libs_private "${pc_openmp} -lstdc++ -lm")
+if(library_type STREQUAL "STATIC_LIBRARY")
+  set(pc_libs " ${pc_openmp}")
+endif()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/attnpool.pc.in ${PROJECT_BINARY_DIR}/attnpool.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/attnpool.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
