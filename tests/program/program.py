@@ -1,0 +1,50 @@
+"""Shared by the tests that run the program from outside: python3 SCRIPT PROGRAM."""
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.path.abspath(sys.argv[1])
+failures = 0
+
+
+def enter_scratch():
+    """Works in an empty directory from now on, so that messages name files without a path."""
+    global _scratch
+    _scratch = tempfile.TemporaryDirectory(prefix="attnpool-test-")
+    os.chdir(_scratch.name)
+
+
+def write(name, content):
+    with open(name, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def read(name):
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def run(*arguments, stdin=b"", env=None, **others):
+    """Runs the program on no terminal and in an environment of ours."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("ATTNPOOL_")}
+    return subprocess.run([PROGRAM, *arguments], input=stdin, capture_output=True, env={**clean, **(env or {})}, timeout=120,
+                          **others)
+
+
+def check(condition, what):
+    global failures
+    if not condition:
+        failures += 1
+        print("FAILED:", what)
+
+
+def check_equal(got, expected, what):
+    check(got == expected, f"{what}\n  got      {got!r}\n  expected {expected!r}")
+
+
+def leave():
+    os.chdir("/")
+    _scratch.cleanup()
+    print("all passed" if failures == 0 else f"{failures} failed")
+    sys.exit(1 if failures else 0)

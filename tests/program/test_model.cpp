@@ -1,0 +1,115 @@
+#include <gtest/gtest.h>
+
+#include <cfloat>
+#include <cmath>
+#include <limits>
+
+#include "errors.hpp"
+#include "model.hpp"
+#include "scratch.hpp"
+
+namespace attnpool::program::test {
+namespace {
+
+Model example() {
+  Model model;
+  model.data = {{"times", "odd \"name\", \xc3\xa9"},
+                {"y"},
+                {{1, 0.1, DBL_MIN, -0.0, 1.0 / 3, DBL_MAX}, 2},
+                {{1, -2.5, 1e-300}, 1}};
+  model.w = {0.1, 2.0 / 3};
+  model.loss_before = 2;
+  model.loss_after = 0.3;
+  model.stop = "epochs";
+  return model;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t place = text.find(from);
+  EXPECT_NE(place, text.npos) << from;
+  return text.replace(place, from.size(), to);
+}
+
+std::string complaint_about(const std::string& text) {
+  return message_of([&] { model_from_json(text, "m.json"); });
+}
+
+TEST(Model, ReadsBackToTheSameBits) {
+  for (const Precision precision : {Precision::float_, Precision::double_}) {
+    Model model = example();
+    model.precision = precision;
+    model.loss = precision == Precision::float_ ? Loss::half_sum : Loss::mean;
+    model.loss_before = std::numeric_limits<double>::quiet_NaN();  // cancelled before the first epoch
+    const Model back = model_from_json(to_json(model), "m.json");
+    EXPECT_EQ(back.data.x, model.data.x);
+    EXPECT_EQ(back.data.y, model.data.y);
+    EXPECT_EQ(back.data.keys.cells, model.data.keys.cells);
+    EXPECT_TRUE(std::signbit(back.data.keys.cells[3]));
+    EXPECT_EQ(back.data.keys.rows, 3U);
+    EXPECT_EQ(back.data.values.cells, model.data.values.cells);
+    EXPECT_EQ(back.w, model.w);
+    EXPECT_EQ(back.precision, model.precision);
+    EXPECT_EQ(back.loss, model.loss);
+    EXPECT_TRUE(std::isnan(back.loss_before));
+    EXPECT_EQ(back.loss_after, 0.3);
+    EXPECT_EQ(to_json(back), to_json(model));
+  }
+}
+
+TEST(Model, EveryTruncationIsSeen) {
+  const std::string text = to_json(example());
+  for (std::size_t size = 0; size + 2 < text.size(); ++size) {  // the last two bytes are "}\n"
+    ASSERT_EQ(complaint_about(text.substr(0, size)), "m.json: not a model: truncated, or not JSON") << size;
+  }
+}
+
+TEST(Model, ChangedNumbersAreSeen) {
+  const std::string text = to_json(example()),
+                    damaged = "m.json: the checksum does not agree; the model was damaged or edited";
+  EXPECT_EQ(complaint_about(replaced(text, "\"w\": [0.1,", "\"w\": [0.2,")), damaged);
+  EXPECT_EQ(complaint_about(replaced(text, "-2.5", "2.5")), damaged);
+  EXPECT_EQ(complaint_about(replaced(text, "times", "Times")), damaged);
+  EXPECT_EQ(complaint_about(replaced(text, "\"double\"", "\"float\"")), damaged);
+  EXPECT_EQ(complaint_about(replaced(text, "fnv1a64:", "fnv1a64:f")), damaged);
+}
+
+TEST(Model, ForeignAndBrokenFilesAreRefused) {
+  const std::string text = to_json(example());
+  EXPECT_EQ(complaint_about(""), "m.json: not a model: truncated, or not JSON");
+  EXPECT_EQ(complaint_about("x,y\n1,2\n"), "m.json: not a model: truncated, or not JSON");
+  for (const char* foreign :
+       {"{}", "[]", "1", "null", "\"attnpool-model\"", "{\"format\": 1}", "{\"format\": \"other\"}"}) {
+    EXPECT_EQ(complaint_about(foreign), "m.json: not a model: JSON of something else") << foreign;
+  }
+  EXPECT_EQ(complaint_about(replaced(text, "\"format_version\": 1", "\"format_version\": 2")),
+            "m.json: model format version 2; this program reads version 1");
+  EXPECT_EQ(complaint_about(replaced(text, "\"w\"", "\"v\"")), "m.json: the model has no 'w'");
+  EXPECT_EQ(complaint_about(replaced(text, "\"w\": [0.1,", "\"w\": [\"0.1\",")),
+            "m.json: 'w' holds something that is not a finite number");
+  EXPECT_EQ(complaint_about(replaced(text, "\"w\": [0.1,", "\"w\": [0.1,1,1,")),
+            "m.json: 'w' has 4 numbers for 2 x columns");
+  EXPECT_EQ(complaint_about(replaced(text, "\"rows\": 3", "\"rows\": 4")),
+            "m.json: 'keys' has 6 numbers; 'rows' and the names ask for 4 x 2");
+  EXPECT_EQ(complaint_about(replaced(text, "\"rows\": 3", "\"rows\": -3")),
+            "m.json: 'rows' is not a whole number above 0");
+  EXPECT_EQ(complaint_about(replaced(text, "\"rows\": 3", "\"rows\": 18446744073709551615")),
+            "m.json: 'keys' has 6 numbers; 'rows' and the names ask for 18446744073709551615 x 2");
+  EXPECT_EQ(complaint_about(replaced(text, "\"y\": [\"y\"]", "\"y\": []")), "m.json: 'y' is empty");
+  EXPECT_EQ(complaint_about(replaced(text, "\"y\": [\"y\"]", "\"y\": [1]")), "m.json: 'y' is not an array of names");
+  EXPECT_EQ(complaint_about(replaced(text, "\"double\"", "\"half\"")),
+            "m.json: 'precision' has an unknown value, 'half'");
+  EXPECT_EQ(complaint_about(replaced(text, "-2.5", "null")),
+            "m.json: 'values' holds something that is not a finite number");
+  EXPECT_EQ(complaint_about(replaced(text, "-2.5", "1e999")), "m.json: not a model: truncated, or not JSON");
+}
+
+TEST(Model, NamesMustBeUtf8) {
+  Model model = example();
+  EXPECT_NO_THROW(check_names(model.data));
+  model.data.y = {"caf\xe9"};
+  EXPECT_EQ(message_of([&] { check_names(model.data); }),
+            "the column name 'caf\xe9' is not UTF-8; a model cannot hold it");
+}
+
+}  // namespace
+}  // namespace attnpool::program::test

@@ -1,0 +1,58 @@
+#include "arguments.hpp"
+
+#include "errors.hpp"
+#include "number.hpp"
+
+namespace attnpool::program {
+namespace {
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t comma = text.find(',', begin);
+    parts.push_back(text.substr(begin, comma == text.npos ? comma : comma - begin));
+    if (comma == text.npos) return parts;
+    begin = comma + 1;
+  }
+}
+
+}  // namespace
+
+double number_argument(const std::string& option, const std::string& text) {
+  const ParsedNumber number = parse_number(text);
+  if (number.complaint) throw UsageError(option + ": " + cited(text) + " " + number.complaint);
+  return number.value;
+}
+
+double positive_argument(const std::string& option, const std::string& text) {
+  const double value = number_argument(option, text);
+  if (!(value > 0)) throw UsageError(option + ": " + cited(text) + " is not above 0");
+  return value;
+}
+
+unsigned long long whole_argument(const std::string& option, const std::string& text, unsigned long long low,
+                                  unsigned long long high) {
+  unsigned long long value = 0;
+  if (!parse_whole(text, low, high, value)) {
+    throw UsageError(option + ": " + cited(text) + " is not a whole number from " + std::to_string(low) + " to " +
+                     std::to_string(high));
+  }
+  return value;
+}
+
+std::vector<double> numbers_argument(const std::string& option, const std::string& text) {
+  std::vector<double> values;
+  for (const std::string& part : split(text)) values.push_back(number_argument(option, part));
+  return values;
+}
+
+std::vector<std::string> names_argument(const std::string& option, const std::string& text) {
+  std::vector<std::string> names = split(text);
+  for (const std::string& name : names) {
+    if (name.empty()) throw UsageError(option + ": " + cited(text) + " has an empty name");
+  }
+  return names;
+}
+
+}  // namespace attnpool::program

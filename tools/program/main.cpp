@@ -1,0 +1,93 @@
+#include <fcntl.h>
+
+#include <CLI/CLI.hpp>
+#include <attnpool/attnpool.hpp>
+#include <new>
+#include <sstream>
+
+#include "atomic_file.hpp"
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "progress.hpp"
+
+namespace attnpool::program {
+namespace {
+
+constexpr const char* footer =
+    "Where a FILE is asked for, - is standard input or output. Results go to standard output, all else to standard "
+    "error.\n"
+    "Output files appear whole or not at all. Environment: ATTNPOOL_ISA, ATTNPOOL_NUM_THREADS, NO_COLOR.\n"
+    "Exit codes: 0 done, 1 failure inside, 2 usage, 3 bad data, 4 training did not converge, 5 cancelled,\n"
+    "6 output cannot be written.";
+
+/// Standard streams that the caller closed must not be given to the first files we open: nowhere is better.
+void hold_standard_streams() {
+  for (const int stream : {0, 1, 2}) {
+    if (fcntl(stream, F_GETFD) < 0) open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);
+  }
+}
+
+Exit parse_and_run(int argc, char** argv) {
+  CLI::App program("Attention pooling: kernel regression whose bandwidth is learnt.", "attnpool");
+  program.set_version_flag("--version", std::string("attnpool ") + version());
+  program.require_subcommand(1);
+  program.footer(footer);
+  Command chosen;
+  add_demo(program, chosen);
+  add_fit(program, chosen);
+  add_predict(program, chosen);
+  add_weights(program, chosen);
+  add_info(program, chosen);
+  for (CLI::App* command : program.get_subcommands({})) {
+    const std::string own = command->get_footer();
+    command->footer(own.empty() ? footer : own + "\n\n" + footer);
+  }
+  const std::string first = argc > 1 ? argv[1] : "";
+  const auto is_first = [&](const CLI::App* command) { return command->get_name() == first; };
+  if (first.empty() || (first[0] != '-' && program.get_subcommands(is_first).empty())) {
+    throw UsageError((first.empty() ? "no command" : "no command " + cited(first)) +
+                     "; there are demo, fit, predict, weights and info (see attnpool --help)");
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) throw UsageError(error.what());
+    std::ostringstream text;  // --help or --version
+    program.exit(error, text, text);
+    write_file("-", text.str().back() == '\n' ? text.str() : text.str() + '\n');
+    return Exit::ok;
+  }
+  return chosen();
+}
+
+Exit run(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const ClosedPipe& error) {
+    return error.code;
+  } catch (const Error& error) {
+    say(error.what());
+    return error.code;
+  } catch (const Cancelled&) {
+    say(CancelledByUser().what());
+    return Exit::cancelled;
+  } catch (const std::invalid_argument&
+               error) {  // the library refuses an option or the environment; data were checked by us
+    say(error.what());
+    return Exit::usage;
+  } catch (const std::bad_alloc&) {
+    say("out of memory");
+  } catch (const std::exception& error) {
+    say(error.what());
+  }
+  return Exit::failure;
+}
+
+}  // namespace
+}  // namespace attnpool::program
+
+int main(int argc, char** argv) {
+  attnpool::program::hold_standard_streams();
+  attnpool::program::watch_signals();
+  return static_cast<int>(attnpool::program::run(argc, argv));
+}

@@ -1,0 +1,37 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "table.hpp"
+
+namespace attnpool::program {
+
+/// What training leaves: all that a prediction needs, in one JSON file.
+struct Model {
+  Data data;
+  std::vector<double> w;  ///< one entry, or one per x column
+  Precision precision = Precision::double_;
+  Loss loss = Loss::mean;
+  bool leave_one_out = true;
+  double loss_before = 0, loss_after = 0;  ///< at the first w and at w
+  std::string stop;                        ///< name(FitStop)
+};
+
+const char* name(Loss loss);  ///< "mean", "half-sum"
+Loss loss_from_name(std::string_view name);
+
+/// JSON holds nothing but UTF-8: throws DataError for a column name that is not. Said before training instead of after
+/// it.
+void check_names(const Data& data);
+
+/// The text of a model file. Every number reads back to the same bits.
+std::string to_json(const Model& model);
+
+/// Checks everything: format and version, names, sizes that agree, finite numbers, and a checksum over the names, the
+/// data and w, so that a file changed by accident is not believed. Throws DataError that starts with `file`.
+Model model_from_json(std::string_view text, const std::string& file);
+
+Model read_model(const std::string& path);
+
+}  // namespace attnpool::program

@@ -1,0 +1,114 @@
+#include "pictures.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gnuplot.hpp"
+
+namespace attnpool::program {
+namespace {
+
+std::string terminal(int width, int height) {
+  return "set terminal pngcairo noenhanced size " + std::to_string(width) + "," + std::to_string(height) +
+         " font 'DejaVu Sans,12' background '#ffffff'\n"
+         "set encoding utf8\n"
+         "set border 3 linewidth 1 linecolor '#555555'\n"
+         "set tics nomirror out scale 0.6 textcolor '#333333'\n"
+         "set title font ',14' textcolor '#222222' offset 0,0.3\n"
+         "set xlabel textcolor '#222222'\n"
+         "set ylabel textcolor '#222222'\n";
+}
+
+std::string labels(const std::string& title, const std::string& x_label, const std::string& y_label) {
+  return "set title " + gnuplot_string(title) + "\nset xlabel " + gnuplot_string(x_label) + "\nset ylabel " +
+         gnuplot_string(y_label) + "\n";
+}
+
+std::string style(const Curve& curve) {
+  const std::string color = "linecolor rgb '" + curve.color + "'";
+  switch (curve.stroke) {
+    case Stroke::points:
+      return "with points pointtype 7 pointsize " + std::string(curve.x.size() > 2000 ? "0.2 " : "0.9 ") +
+             "linecolor rgb '#80" + curve.color.substr(1) + "'";  // half transparent
+    case Stroke::dashes:
+      return "with lines linewidth 2 dashtype (8,5) " + color;
+    case Stroke::line:
+      return "with lines linewidth 2.5 " + color;
+    case Stroke::line_and_points:
+      return "with linespoints linewidth 2.5 pointtype 7 pointsize 1.1 " + color;
+  }
+  return color;
+}
+
+/// "set xrange [...]": all finite numbers and a margin on both sides.
+std::string range(const char* axis, const std::vector<Panel>& panels, std::vector<double> Curve::*numbers,
+                  double margin) {
+  double low = HUGE_VAL, high = -HUGE_VAL;
+  for (const Panel& panel : panels) {
+    for (const Curve& curve : panel.curves) {
+      for (const double number : curve.*numbers) {
+        if (!std::isfinite(number)) continue;
+        low = std::min(low, number);
+        high = std::max(high, number);
+      }
+    }
+  }
+  if (low > high) return "";
+  const double room = high > low ? margin * (high - low) : std::max(1.0, std::abs(low));
+  return std::string("set ") + axis + " [" + to_text(low - room) + ":" + to_text(high + room) + "]\n";
+}
+
+}  // namespace
+
+std::string chart_png(const std::vector<Panel>& panels) {
+  const int count = static_cast<int>(panels.size());
+  std::string data, plots;
+  std::size_t curves = 0;
+  bool has_legend = false;
+  for (const Panel& panel : panels) {
+    plots += labels(panel.title, panel.x_label, panel.y_label) + "plot ";
+    for (const Curve& curve : panel.curves) {
+      const std::string block = "$curve" + std::to_string(curves++);
+      data += block + " << END\n";
+      for (std::size_t i = 0; i < curve.x.size(); ++i) data += to_text(curve.x[i]) + " " + to_text(curve.y[i]) + "\n";
+      data += "END\n";
+      plots += block + " using 1:2 " + style(curve) + " title " + gnuplot_string(curve.label) + ", ";
+      has_legend = has_legend || !curve.label.empty();
+    }
+    plots += "\n";
+  }
+  return run_gnuplot(terminal(count == 1 ? 960 : 560 * count, count == 1 ? 640 : 520) + data +
+                     "set grid linetype 1 linewidth 0.6 linecolor '#e4e4e4'\n"
+                     "set key at graph 0.5, screen 0.025 center bottom horizontal maxrows 1 Left reverse samplen 1.6 "
+                     "width -2 textcolor '#222222'\n" +
+                     (has_legend ? "set bmargin 5.5\n" : "unset key\n") + range("xrange", panels, &Curve::x, 0.03) +
+                     range("yrange", panels, &Curve::y, 0.06) +
+                     (count == 1 ? "" : "set multiplot layout 1," + std::to_string(count) + "\n") + plots);
+}
+
+std::string heat_map_png(const Matrix<double>& weights, const std::string& title, const std::string& x_label,
+                         const std::string& y_label) {
+  std::string data = "$weights << END\n";
+  for (std::size_t r = 0; r < weights.rows; ++r) {
+    for (std::size_t c = 0; c < weights.cols; ++c) data += to_text(weights(r, c)) + (c + 1 < weights.cols ? " " : "\n");
+  }
+  data += "END\n";
+  // Reds of ColorBrewer, by Cynthia Brewer, as in the chapter.
+  return run_gnuplot(terminal(820, 720) + data + labels(title, x_label, y_label) +
+                     "set palette defined (0 '#fff5f0', 1 '#fee0d2', 2 '#fcbba1', 3 '#fc9272', 4 '#fb6a4a', "
+                     "5 '#ef3b2c', 6 '#cb181d', 7 '#a50f15', 8 '#67000d')\n"
+                     "set border 15\n"
+                     "set cblabel 'attention weight' textcolor '#222222'\n"
+                     "set rmargin screen 0.84\n"
+                     "set cbrange [0:]\n"
+                     "set xrange [-0.5:" +
+                     std::to_string(weights.cols) +
+                     "-0.5]\n"
+                     "set yrange [" +
+                     std::to_string(weights.rows) +
+                     "-0.5:-0.5]\n"
+                     "unset key\n"
+                     "plot $weights matrix with image\n");
+}
+
+}  // namespace attnpool::program
