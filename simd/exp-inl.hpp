@@ -122,7 +122,21 @@ inline void map(const T* x, T* out, std::size_t count, F f) {
 }
 template <class T>
 void exp(const T* x, T* out, std::size_t count) noexcept {
-  map(x, out, count, [](Lanes<T> v) { return exp_lanes<T>(v); });
+  for_each_group(x, count, T(0), [&](const T* p, std::size_t i, std::size_t n) {
+    Group<T> g = load_group(p);
+    bool normal = true;
+    for (const auto& r : g.r) normal &= all_within<T>(r, -ExpPolynomial<T>::normal_from);
+    if (normal) {  // the same bits for 15 operations instead of 23
+      for (auto& r : g.r) {
+        Lanes<T> t;
+        const Lanes<T> y = exp_reduced<T>(r, t);
+        r = add_exponent(y, t);
+      }
+    } else {
+      for (auto& r : g.r) r = exp_lanes<T>(r);
+    }
+    store_group(out + i, g, n);
+  });
 }
 template <class T>
 void exp_nonpositive(const T* x, T* out, std::size_t count) noexcept {

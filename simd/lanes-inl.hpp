@@ -42,6 +42,7 @@ template <class T> inline Lanes<T> fnma(Lanes<T> a, Lanes<T> b, Lanes<T> c) { re
 template <class T> inline Lanes<T> min(Lanes<T> a, Lanes<T> b) { return a.v < b.v ? a : b; }
 template <class T> inline Lanes<T> max(Lanes<T> a, Lanes<T> b) { return a.v > b.v ? a : b; }
 template <class T> inline Lanes<T> if_less(Lanes<T> a, Lanes<T> b, Lanes<T> x, Lanes<T> y) { return a.v < b.v ? x : y; }
+template <class T> inline bool all_within(Lanes<T> x, T bound) { return -bound < x.v && x.v < bound; }
 inline Lanes<float> add_exponent(Lanes<float> x, Lanes<float> n) {
   return __builtin_bit_cast(float, __builtin_bit_cast(unsigned, x.v) + (__builtin_bit_cast(unsigned, n.v) << 23));
 }
@@ -65,6 +66,12 @@ inline constexpr bool has_fma = false;
 template <class T>
 inline Lanes<T> if_less(Lanes<T> a, Lanes<T> b, Lanes<T> x, Lanes<T> y) {
   return xsimd::select(a < b, x, y);
+}
+
+// |x| < bound in every lane; false if one is NaN.
+template <class T>
+inline bool all_within(Lanes<T> x, T bound) {
+  return xsimd::all(xsimd::abs(x) < Lanes<T>(bound));
 }
 
 #if defined(__SSE2__)
@@ -130,6 +137,27 @@ inline void store_lanes(T* p, Lanes<T> x) {
   x.store_unaligned(p);
 }
 
+// A store to a 64-byte aligned address that passes by the caches, where the ISA has one; stream_fence() before others read it.
+#if defined(__SSE2__) && !defined(ATTNPOOL_SCALAR_LANES)
+#if defined(__AVX512F__)
+inline void stream_lanes(float* p, Lanes<float> x) { _mm512_stream_ps(p, x); }
+inline void stream_lanes(double* p, Lanes<double> x) { _mm512_stream_pd(p, x); }
+#elif defined(__AVX2__)
+inline void stream_lanes(float* p, Lanes<float> x) { _mm256_stream_ps(p, x); }
+inline void stream_lanes(double* p, Lanes<double> x) { _mm256_stream_pd(p, x); }
+#else
+inline void stream_lanes(float* p, Lanes<float> x) { _mm_stream_ps(p, x); }
+inline void stream_lanes(double* p, Lanes<double> x) { _mm_stream_pd(p, x); }
+#endif
+inline void stream_fence() { _mm_sfence(); }
+#else
+template <class T>
+inline void stream_lanes(T* p, Lanes<T> x) {
+  store_lanes(p, x);
+}
+inline void stream_fence() {}
+#endif
+
 // Row kernels reduce over 16 virtual lanes on every ISA and fold them in one fixed order, so that a sum has the same bits
 // whatever the register width. Each group is 16 / N registers.
 template <class T>
@@ -154,19 +182,24 @@ inline Group<T> broadcast_group(T x) {
   for (std::size_t i = 0; i < g.registers; ++i) g.r[i] = Lanes<T>(x);
   return g;
 }
+// Halves are added to halves, first whole registers: lane i to lane i + 8, then i + 4, i + 2, i + 1.
 template <class T>
-inline T sum_of(const Group<T>& g) {
-  T x[16];
-  store_group(x, g);
-  for (int half = 8; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) x[i] += x[i + half];
+inline T sum_of(Group<T> g) {
+  for (std::size_t half = g.registers / 2; half > 0; half /= 2)
+    for (std::size_t i = 0; i < half; ++i) g.r[i] = g.r[i] + g.r[i + half];
+  T x[Lanes<T>::size];
+  store_lanes(x, g.r[0]);
+  for (std::size_t half = Lanes<T>::size / 2; half > 0; half /= 2)
+    for (std::size_t i = 0; i < half; ++i) x[i] += x[i + half];
   return x[0];
 }
 template <class T>
 inline T max_of(const Group<T>& g) {
-  T x[16];
-  store_group(x, g);
-  for (int i = 1; i < 16; ++i) x[0] = x[i] > x[0] ? x[i] : x[0];
+  Lanes<T> m = g.r[0];
+  for (std::size_t i = 1; i < g.registers; ++i) m = max(m, g.r[i]);
+  T x[Lanes<T>::size];
+  store_lanes(x, m);
+  for (std::size_t i = 1; i < Lanes<T>::size; ++i) x[0] = x[i] > x[0] ? x[i] : x[0];
   return x[0];
 }
 

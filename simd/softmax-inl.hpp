@@ -43,14 +43,26 @@ void log_sum_exp(const T* x, std::size_t count, T* max_out, T* sum_out) noexcept
   });
 }
 
+// out = factor * from, past the caches: an ordinary store would first read the line that it is about to overwrite.
 template <class T>
-void softmax(const T* x, T* out, std::size_t count) noexcept {
+inline void scale_past_caches(const T* from, T* out, T factor, std::size_t count) {
+  std::size_t i = 0;
+  for (; i < count && reinterpret_cast<__UINTPTR_TYPE__>(out + i) % 64 != 0; ++i) out[i] = from[i] * factor;
+  for (; i + 16 <= count; i += 16)
+    for (std::size_t j = 0; j < 16; j += Lanes<T>::size) stream_lanes(out + i + j, load_lanes(from + i + j) * Lanes<T>(factor));
+  for (; i < count; ++i) out[i] = from[i] * factor;
+  stream_fence();
+}
+
+template <class T>
+void softmax(const T* x, T* out, std::size_t count, T* staging) noexcept {
   const T lowest = -__builtin_inf();
   const Lanes<T> shift(row_max(x, count));
+  T* powers = staging ? staging : out;
   const T sum = row_sum(x, count, lowest, [&](Group<T> g, std::size_t i, std::size_t n) {
     for (auto& r : g.r) r = exp_nonpositive_lanes<T>(r - shift);  // all -inf, or +inf: inf - inf is NaN, as documented
-    store_group(out + i, g, n);
+    store_group(powers + i, g, n);
     return g;
   });
-  scale(out, T(1) / sum, count);
+  staging ? scale_past_caches(staging, out, T(1) / sum, count) : scale(out, T(1) / sum, count);
 }

@@ -3,11 +3,12 @@
 
 inline constexpr std::size_t long_row = 16;
 
-// columns[c][j] = rows[j][c] for a tile; unused keys repeat the last one.
+// columns[c][j] = rows[j][c] for a tile; unused keys repeat the last one. Returns columns.
 template <class T>
-inline void turn(const T* rows, std::size_t stride, std::size_t count, std::size_t cols, T* columns) {
+inline const T* turn(const T* rows, std::size_t stride, std::size_t count, std::size_t cols, T* columns) {
   for (std::size_t c = 0; c < cols; ++c)
     for (std::size_t j = 0; j < tile_keys; ++j) columns[c * tile_keys + j] = rows[(j < count ? j : count - 1) * stride + c];
+  return columns;
 }
 
 template <class T>
@@ -42,10 +43,7 @@ inline void stream_distances(const StreamTask<T>& task, const T* keys, std::size
     return;
   }
   const T* columns = keys;
-  if (task.dims > 1 || task.key_stride > 1 || count < tile_keys) {
-    turn(keys, task.key_stride, count, task.dims, task.scratch);
-    columns = task.scratch;
-  }
+  if (task.dims > 1 || task.key_stride > 1 || count < tile_keys) columns = turn(keys, task.key_stride, count, task.dims, task.scratch);
   for (std::size_t j = 0; j < tile_keys; j += Lanes<T>::size) {
     Lanes<T> s(T(0));
     for (std::size_t d = 0; d < task.dims; ++d) {
@@ -54,6 +52,21 @@ inline void stream_distances(const StreamTask<T>& task, const T* keys, std::size
     }
     store_lanes(e + j, s);
   }
+}
+
+template <class T>
+inline void check_distance(const StreamTask<T>& task, Lanes<T> distance) {
+  T distances[Lanes<T>::size];
+  store_lanes(distances, distance);
+  for (const T e : distances)
+    if (!(e <= Float<T>::largest)) *task.irregular = true;
+}
+
+template <class T>
+inline void widen(const StreamTask<T>& task, std::size_t column, Group<T> low, const Group<T>& high) {
+  task.largest[column] = max_of(high);
+  for (auto& r : low.r) r = Lanes<T>(T(0)) - r;
+  task.smallest[column] = -max_of(low);
 }
 
 template <class T>
@@ -93,10 +106,8 @@ inline void stream_values(const StreamTask<T>& task, const T* values, std::size_
     return;
   }
   const T* columns = values;
-  if (task.cols > 1 || task.value_stride > 1 || count < tile_keys) {
-    turn(values, task.value_stride, count, task.cols, task.scratch + task.dims * tile_keys);
-    columns = task.scratch + task.dims * tile_keys;
-  }
+  if (task.cols > 1 || task.value_stride > 1 || count < tile_keys)
+    columns = turn(values, task.value_stride, count, task.cols, task.scratch + task.dims * tile_keys);
   for (std::size_t c = 0; c < task.cols; ++c) {
     Group<T> s = broadcast_group(T(0)), low = broadcast_group(task.smallest[c]), high = broadcast_group(task.largest[c]);
     const Lanes<T> origin(task.origin[c]);
@@ -109,16 +120,57 @@ inline void stream_values(const StreamTask<T>& task, const T* values, std::size_
         high.r[i] = max(x, high.r[i]);
       }
     task.sums[1 + c] += sum_of(s);
-    task.largest[c] = max_of(high);
-    for (auto& r : low.r) r = Lanes<T>(T(0)) - r;
-    task.smallest[c] = -max_of(low);
+    widen(task, c, low, high);
   }
+}
+
+// Whole tiles of one-dimensional keys and one column: no weight is stored, and lanes are folded once at the end.
+template <class T>
+inline void stream_line(const StreamTask<T>& task, std::size_t count) {
+  constexpr std::size_t N = Lanes<T>::size;
+  const Lanes<T> query(task.query[0]), factor(task.scale[0]), origin(task.origin[0]), limit(largest_exponent<T>);
+  Group<T> low = broadcast_group(task.smallest[0]), high = broadcast_group(task.largest[0]);
+  Lanes<T> distance(T(0));
+  T totals[4][16] = {};  // w: hi, lo; w * value: hi, lo
+  for (std::size_t key = 0; key < count; key += tile_keys) {
+    Group<T> weight = broadcast_group(T(0)), weighted = weight;
+    const T *keys = task.keys + key * task.key_stride, *values = task.values + key * task.value_stride;
+    if (task.key_stride > 1) keys = turn(keys, task.key_stride, tile_keys, 1, task.scratch);
+    if (task.value_stride > 1) values = turn(values, task.value_stride, tile_keys, 1, task.scratch + tile_keys);
+    for (std::size_t j = 0; j < tile_keys; j += 16)
+      for (std::size_t i = 0; i < weight.registers; ++i) {
+        const Lanes<T> delta = (query - load_lanes(keys + j + i * N)) * factor;
+        const Lanes<T> e = fma(delta, delta, Lanes<T>(T(0)));
+        distance = distance + e;
+        const Lanes<T> w = exp2_of_minus<T>(min(e, limit));
+        const Lanes<T> x = load_lanes(values + j + i * N) - origin;
+        weight.r[i] = weight.r[i] + w;
+        weighted.r[i] = fma(w, x, weighted.r[i]);
+        low.r[i] = min(x, low.r[i]);
+        high.r[i] = max(x, high.r[i]);
+      }
+    for (std::size_t i = 0; i < weight.registers; ++i) {
+      add_to_total(totals[0] + i * N, totals[1] + i * N, weight.r[i]);
+      add_to_total(totals[2] + i * N, totals[3] + i * N, weighted.r[i]);
+    }
+  }
+  for (int i = 0; i < 16; ++i) {
+    task.sums[0] += static_cast<double>(totals[0][i]) + static_cast<double>(totals[1][i]);
+    task.sums[1] += static_cast<double>(totals[2][i]) + static_cast<double>(totals[3][i]);
+  }
+  check_distance(task, distance);
+  widen(task, 0, low, high);
 }
 
 template <class T>
 void stream(const StreamTask<T>& task) noexcept {
   T* w = task.scratch + (task.dims + task.cols) * tile_keys;
-  for (std::size_t key = 0; key < task.key_count; key += tile_keys) {
+  std::size_t key = 0;
+  if (task.dims == 1 && task.cols == 1) {
+    key = task.key_count / tile_keys * tile_keys;
+    stream_line(task, key);
+  }
+  for (; key < task.key_count; key += tile_keys) {
     const std::size_t count = task.key_count - key < tile_keys ? task.key_count - key : tile_keys;
     stream_distances(task, task.keys + key * task.key_stride, count, w);
     Group<T> total = broadcast_group(T(0));
@@ -134,10 +186,7 @@ void stream(const StreamTask<T>& task) noexcept {
     for (std::size_t j = 0; j < tile_keys; j += 16)
       for (std::size_t i = 0; i < total.registers; ++i) total.r[i] = total.r[i] + load_lanes(w + j + i * Lanes<T>::size);
     task.sums[0] += sum_of(total);
-    T distances[Lanes<T>::size];
-    store_lanes(distances, distance);
-    for (const T e : distances)
-      if (!(e <= Float<T>::largest)) *task.irregular = true;
+    check_distance(task, distance);
     stream_values(task, task.values + key * task.value_stride, count, w);
   }
 }

@@ -51,17 +51,35 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
   const std::vector<T> origin(values.row(0), values.row(0) + cols);
   const Kernels<T>& kernels = active_kernels<T>();
   const int threads = threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(keys.rows) * static_cast<double>(2 * dims + cols + 14));
-  std::vector<AlignedVector<T>> scratch(static_cast<std::size_t>(threads), AlignedVector<T>((dims + cols + 1) * tile_keys));
+  // What a task writes as it goes is its thread's own; the results of all pieces are touched once.
+  struct Scratch {
+    AlignedVector<T> tile, smallest, largest;
+    AlignedVector<double> sums;
+  };
+  std::vector<Scratch> scratch(static_cast<std::size_t>(threads));
+  for (Scratch& s : scratch) {
+    s.tile.resize((dims + cols + 1) * tile_keys + 64);
+    s.smallest.resize(cols + 64);
+    s.largest.resize(cols + 64);
+    s.sums.resize(1 + cols + 64);
+  }
   std::vector<double> sums(pieces.size() * (1 + cols));
-  std::vector<T> smallest(pieces.size() * cols, std::numeric_limits<T>::max()), largest_seen(pieces.size() * cols, std::numeric_limits<T>::lowest());
+  std::vector<T> smallest(pieces.size() * cols), largest_seen(pieces.size() * cols);
   std::vector<char> irregular(pieces.size());
   parallel_for(pieces.size(), threads, options.progress, [&](std::size_t i, int worker) {
     const Piece& piece = pieces[i];
+    Scratch& s = scratch[static_cast<std::size_t>(worker)];
+    std::fill(s.sums.begin(), s.sums.end(), 0.0);
+    std::fill(s.smallest.begin(), s.smallest.end(), std::numeric_limits<T>::max());
+    std::fill(s.largest.begin(), s.largest.end(), std::numeric_limits<T>::lowest());
     bool found = false;
     kernels.stream({query_copy.data() + piece.query * dims, scale.data(), keys.row(piece.first), keys.row_stride, values.row(piece.first),
-                    values.row_stride, origin.data(), piece.count, dims, cols, scratch[static_cast<std::size_t>(worker)].data(),
-                    sums.data() + i * (1 + cols), smallest.data() + i * cols, largest_seen.data() + i * cols, &found});
+                    values.row_stride, origin.data(), piece.count, dims, cols, s.tile.data(), s.sums.data(), s.smallest.data(),
+                    s.largest.data(), &found});
     irregular[i] = found;
+    std::copy_n(s.sums.begin(), 1 + cols, sums.begin() + static_cast<std::ptrdiff_t>(i * (1 + cols)));
+    std::copy_n(s.smallest.begin(), cols, smallest.begin() + static_cast<std::ptrdiff_t>(i * cols));
+    std::copy_n(s.largest.begin(), cols, largest_seen.begin() + static_cast<std::ptrdiff_t>(i * cols));
   });
   if (std::any_of(irregular.begin(), irregular.end(), [](char x) { return x != 0; })) return false;
 

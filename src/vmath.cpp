@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "dispatch.hpp"
 #include "text.hpp"
@@ -54,8 +55,14 @@ void softmax(In<T> scores, MatrixView<T> out, const Options& options) {
   if (scores.cols == 0) return;
   // A few rows a task: rows may be short.
   const std::size_t rows = 1 + 4096 / scores.cols, tasks = (scores.rows + rows - 1) / rows;
-  detail::parallel_for(tasks, threads, options.progress, [&](std::size_t task, int) {
-    for (std::size_t r = task * rows; r < scores.rows && r < (task + 1) * rows; ++r) kernels.softmax(scores.row(r), out.row(r), scores.cols);
+  // A result that no cache will hold is written past them, which saves reading it first.
+  constexpr std::size_t past_caches = std::size_t{32} << 20;
+  const bool staged = !in_place && scores.rows * scores.cols * sizeof(T) >= past_caches && scores.cols >= 64 && scores.cols <= 65536;
+  std::vector<std::vector<T>> staging(static_cast<std::size_t>(threads), std::vector<T>(staged ? scores.cols : 0));
+  detail::parallel_for(tasks, threads, options.progress, [&](std::size_t task, int worker) {
+    T* stage = staged ? staging[static_cast<std::size_t>(worker)].data() : nullptr;
+    for (std::size_t r = task * rows; r < scores.rows && r < (task + 1) * rows; ++r)
+      kernels.softmax(scores.row(r), out.row(r), scores.cols, stage);
   });
 }
 
