@@ -251,5 +251,22 @@ TEST_P(Softmax, ThreadsDoNotChangeTheBits) {
   });
 }
 
+TEST_P(Softmax, ResultsBeyondTheCachesHaveTheBitsOfSmallOnes) {
+  // From 32 MiB on the result is written past the caches; an odd stride puts rows at every alignment.
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    const std::size_t rows = (std::size_t{33} << 20) / sizeof(T) / 4003, cols = 4003;
+    std::vector<T> scores(rows * (cols + 2)), out(rows * (cols + 2), nan<T>), row(cols);
+    Random random(1);
+    for (T& x : scores) x = static_cast<T>(random.uniform(-9, 9));
+    softmax<T>({scores.data(), rows, cols, cols + 2}, MatrixView<T>(out.data(), rows, cols, cols + 2));
+    for (std::size_t r = 0; r < rows; r += 101) {
+      softmax<T>({scores.data() + r * (cols + 2), 1, cols}, MatrixView<T>(row.data(), 1, cols));
+      EXPECT_TRUE(std::equal(row.begin(), row.end(), out.begin() + static_cast<std::ptrdiff_t>(r * (cols + 2)))) << "row " << r;
+      EXPECT_TRUE(std::isnan(out[r * (cols + 2) + cols])) << "gap after row " << r;
+    }
+  });
+}
+
 }  // namespace
 }  // namespace attnpool::test
