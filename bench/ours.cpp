@@ -23,6 +23,14 @@ void pool(const Pool<T>& p) {
   }
 }
 
+template <class T>
+void pool_batch(std::size_t problems, const Pool<T>& p) {
+  const std::size_t queries = problems * p.query_count, keys = problems * p.key_count;
+  attnpool::pool_batch<T>(problems, {p.queries, queries, p.dims}, {p.keys, keys, p.dims},
+                          {p.values, keys, p.value_cols}, Gaussian(p.w), {p.out, queries, p.value_cols},
+                          {.threads = p.threads});
+}
+
 template <class T, bool textbook>
 void gradient(Gradient<T>& g) {
   const Pool<T>& p = g.pool;
@@ -53,7 +61,7 @@ void softmax(const Softmax<T>& s) {
 template <class T, bool textbook>
 constexpr bench::Functions<T> functions() {
   return {pool<T, textbook>, gradient<T, textbook>, softmax<T, textbook>,
-          textbook ? attnpool::reference::exp<T> : attnpool::exp<T>};
+          textbook ? attnpool::reference::exp<T> : attnpool::exp<T>, textbook ? nullptr : pool_batch<T>};
 }
 
 }  // namespace

@@ -42,6 +42,8 @@ struct Functions {
   void (*gradient)(Gradient<T>&) = nullptr;
   void (*softmax)(const Softmax<T>&) = nullptr;
   void (*exp)(const T* x, T* out, std::size_t count) = nullptr;
+  /// Many problems, one after the other in memory, in one call. `first` is the first of them.
+  void (*pool_batch)(std::size_t problems, const Pool<T>& first) = nullptr;
 };
 
 struct Implementation {

@@ -5,9 +5,9 @@
 #include <attnpool/attnpool.hpp>
 #include <cmath>
 #include <cstdio>
-#include <map>
+#include <ctime>
+#include <fstream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,6 +24,26 @@ struct Options {
   int rounds = 7;
   std::string json;
 };
+
+/// What /proc/cpuinfo calls the CPU, or what it was compiled for.
+std::string cpu_model() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(": ") + 2));
+#if defined(__aarch64__)
+  return "AArch64";
+#else
+  return "unknown";
+#endif
+}
+
+/// Today, 2026-01-31.
+std::string date() {
+  char text[16];
+  const std::time_t now = std::time(nullptr);
+  std::strftime(text, sizeof text, "%F", std::gmtime(&now));
+  return text;
+}
 
 /// One line of the table.
 struct Row {
@@ -129,11 +149,19 @@ void print(const Workload& workload, const std::vector<Row>& rows) {
 
 void append(nlohmann::json& list, const Workload& workload, const std::vector<Row>& rows) {
   for (const Row& row : rows) {
-    nlohmann::json entry = {
-        {"workload", workload.name}, {"implementation", row.implementation.name}, {"isa", row.isa},
-        {"threads", row.threads},    {"seconds_median", median(row.seconds)},     {"seconds_min", least(row.seconds)},
-        {"pairs", workload.pairs()}, {"slots_per_pair", slots(row, workload)},    {"max_error", nullptr},
-        {"peak", median(row.peaks)}};
+    nlohmann::json entry = {{"workload", workload.name},
+                            {"implementation", row.implementation.name},
+                            {"isa", row.isa},
+                            {"threads", row.threads},
+                            {"seconds_median", median(row.seconds)},
+                            {"seconds_min", least(row.seconds)},
+                            {"pairs", workload.pairs()},
+                            {"slots_per_pair", slots(row, workload)},
+                            {"max_error", nullptr},
+                            {"peak", median(row.peaks)},
+                            {"description", workload.description},
+                            {"cpu", cpu_model()},
+                            {"date", date()}};
     if (!row.implementation.limit) entry["max_error"] = row.error;
     list.push_back(entry);
   }

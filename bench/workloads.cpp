@@ -203,10 +203,10 @@ void Data<T>::run(const Implementation& implementation, int threads) {
   const Functions<T>& f = implementation.functions<T>();
   switch (workload_.kind) {
     case Kind::pool:
-      if (workload_.problems == 1) {
+      if (workload_.problems == 1 || f.pool_batch) {
         Pool<T> p = problem(0);
         p.threads = threads;
-        f.pool(p);
+        workload_.problems == 1 ? f.pool(p) : f.pool_batch(workload_.problems, p);
       } else {
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
         for (std::size_t i = 0; i < workload_.problems; ++i) f.pool(problem(i));

@@ -14,7 +14,7 @@ struct Workload {
   const char* description;
   Kind kind;
   bool is_double;
-  std::size_t problems;  // of this shape; more than one: small problems, solved one after the other by every thread
+  std::size_t problems;  // of this shape; more than one: small problems, in one call, or in a loop that threads share
   std::size_t query_count, key_count, dims, value_cols;  // softmax: rows, cols; exp: elements in query_count
   double w;
 
