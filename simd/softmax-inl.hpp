@@ -55,11 +55,13 @@ inline void scale_past_caches(const T* from, T* out, T factor, std::size_t count
 }
 
 template <class T>
-void softmax(const T* x, T* out, std::size_t count, T* staging) noexcept {
+void softmax(const T* x, T* out, std::size_t count, T* staging, const T* next) noexcept {
   const T lowest = -__builtin_inf();
   const Lanes<T> shift(row_max(x, count));
   T* powers = staging ? staging : out;
   const T sum = row_sum(x, count, lowest, [&](Group<T> g, std::size_t i, std::size_t n) {
+    // The next row arrives while this one is computed; left to itself its first pass would wait for memory.
+    if (next) __builtin_prefetch(next + i);
     for (auto& r : g.r) r = exp_nonpositive_lanes<T>(r - shift);  // all -inf, or +inf: inf - inf is NaN, as documented
     store_group(powers + i, g, n);
     return g;

@@ -1,12 +1,13 @@
 #include "engine.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <attnpool/isa.hpp>
 #include <cmath>
 #include <limits>
 
 #include "dispatch.hpp"
 #include "far.hpp"
+#include "text.hpp"
 #include "threads.hpp"
 #include "validate.hpp"
 
@@ -163,12 +164,38 @@ struct Engine {
     finish({first, count, totals, query_block, 0});
   }
 
-  void run() {
+  int threads() const {
     const double pairs = static_cast<double>(queries.rows) * static_cast<double>(keys.count);
-    const int threads = threads_for(options.threads, pairs * static_cast<double>(keys.dims + values.cols * (1 + parameters) + 14));
+    return threads_for(options.threads, pairs * static_cast<double>(keys.dims + values.cols * (1 + parameters) + 14));
+  }
+  // Few blocks of queries, many keys: then threads share the chunks.
+  bool shares_chunks(int thread_count) const { return thread_count > 1 && chunks > 1 && blocks < 2 * static_cast<std::size_t>(thread_count); }
+
+  std::string explain() const {
+    const int thread_count = threads();
+    make_scratch(1);
+    std::size_t unclamped = 0;
+    double reach = 0;
+    for (std::size_t b = 0; b < blocks && keys.dims == 1; ++b)
+      unclamped += load_queries(b, padded_lanes(b), workspace.scratch[0].queries.data());
+    for (std::size_t d = 0; d < keys.dims; ++d) reach = std::max(reach, keys.box.half(d) * keys.scale[d] / exponent_scale);
+    const char* form = keys.form == Form::scaled ? "scaled beforehand" : keys.form == Form::raw ? "raw, scaled after the subtraction" : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
+    std::string s = "dense on " + std::string(name(active_isa())) + ": every query against every key it may see\n";
+    s += "  work     " + text(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + text(query_block) + " queries x " + text(chunks) +
+         (chunks == 1 ? " chunk" : " chunks") + " of " + text(std::min(chunk, keys.count)) + " keys, " + text(thread_count) +
+         (thread_count == 1 ? " thread" : shares_chunks(thread_count) ? " threads sharing the chunks" : " threads sharing the blocks") + "\n";
+    s += "  distance " + std::string(form) + ": the keys reach " + text(std::round(100 * reach) / 100) + " bandwidths from their centre\n";
+    s += "  kernel   " + text(kernels.lanes) + " queries a register, ";
+    if (keys.dims == 1) s += text(unclamped) + " of " + text(blocks) + " blocks need no clamp, ";
+    s += values.cols == 1 ? "sums stay in registers" : "weights of " + text(tile_keys) + " keys at a time, then " + text(values.cols) + " columns";
+    return s + "\n";
+  }
+
+  void run() {
+    const int threads = this->threads();
     make_scratch(static_cast<std::size_t>(threads));
     std::vector<Scratch<T>>& scratches = workspace.scratch;
-    if (threads == 1 || chunks == 1 || blocks >= 2 * static_cast<std::size_t>(threads)) {
+    if (!shares_chunks(threads)) {
       parallel_for(blocks, threads, options.progress, [&](std::size_t block, int worker) {
         Scratch<T>& s = scratches[worker];
         const std::size_t lanes = padded_lanes(block);
@@ -177,7 +204,7 @@ struct Engine {
         for (std::size_t c = 0; c < chunks; ++c) add_chunk(block, c, lanes, in_range, s, s.totals.data());
         finish_block(block, s.totals.data());
       });
-    } else {  // few queries, many keys: threads share the chunks, whose sums are then added in order
+    } else {  // the sums of the chunks are then added in order
       const std::size_t size = sum_count * query_block;
       std::vector<double> parts(checked_product("values", blocks * chunks, size));
       parallel_for(blocks * chunks, threads, options.progress, [&](std::size_t task, int worker) {
@@ -216,6 +243,15 @@ void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const
 }
 
 template <class T>
+std::string explain_dense(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, const Options& options,
+                          Workspace<T>& workspace) {
+  workspace.keys.prepare(keys, score, true);
+  if (queries.rows == 0) return "nothing to do: no queries\n";
+  const std::function<void(const QuerySums&)> none;
+  return Engine<T>{queries, keys, score, Moments::none, options, workspace, none}.explain();
+}
+
+template <class T>
 void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v, double* mean) {
   const double middle = values.middle[v], unit = values.unit[v], low = values.smallest[v], high = values.largest[v];
   for (std::size_t i = 0; i < q.count; ++i) {
@@ -231,6 +267,7 @@ void weighted_means(const PreparedValues<T>& values, const KeyRange& range, cons
 #define ATTNPOOL_INSTANTIATE(T)                                                                                             \
   template void for_each_query(MatrixView<const T>, MatrixView<const T>, const Gaussian&, Moments, const Options&, Workspace<T>&, \
                                const std::function<void(const QuerySums&)>&);                                                     \
+  template std::string explain_dense(MatrixView<const T>, MatrixView<const T>, const Gaussian&, const Options&, Workspace<T>&);       \
   template void weighted_means(const PreparedValues<T>&, const KeyRange&, const QuerySums&, std::size_t, double*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

@@ -8,6 +8,7 @@
 #include <attnpool/score.hpp>
 #include <attnpool/view.hpp>
 #include <functional>
+#include <string>
 
 #include "aligned.hpp"
 #include "prepare.hpp"
@@ -48,6 +49,11 @@ struct Workspace {
 template <class T>
 void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, Moments moments, const Options& options,
                     Workspace<T>& workspace, const std::function<void(const QuerySums&)>& finish);
+
+// How for_each_query would go about a call without derivatives, in words.
+template <class T>
+std::string explain_dense(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, const Options& options,
+                          Workspace<T>& workspace);
 
 // mean[lane] = the weighted mean of column v, with the middle, the unit and the hull of the column put back. NaN if the query saw nothing.
 template <class T>

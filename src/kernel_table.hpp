@@ -83,8 +83,8 @@ struct Kernels {
   std::size_t lanes;
   void (*exp)(const T* x, T* out, std::size_t count) noexcept;
   void (*exp_nonpositive)(const T* x, T* out, std::size_t count) noexcept;
-  // staging of count elements, or null: e^(x - max) is kept there and out is written once, past the caches.
-  void (*softmax)(const T* scores, T* out, std::size_t count, T* staging) noexcept;
+  // staging of count elements, or null: e^(x - max) is kept there and out is written once, past the caches. next: a row to fetch meanwhile, or null.
+  void (*softmax)(const T* scores, T* out, std::size_t count, T* staging, const T* next) noexcept;
   // max and sum of e^(x - max); sum = 0 and max = -inf if there is nothing but -inf.
   void (*log_sum_exp)(const T* scores, std::size_t count, T* max, T* sum) noexcept;
   void (*pool)(const BlockTask<T>&) noexcept;

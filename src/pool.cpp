@@ -53,6 +53,17 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, Matrix
 }
 
 template <class T>
+std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options) {
+  detail::check_inputs<T>(queries, keys, values, score);
+  detail::Workspace<T> workspace;
+  workspace.values.prepare(values);
+  const std::string dense = detail::explain_dense<T>(queries, keys, score, options, workspace);
+  if (!detail::is_few(queries.rows, keys.rows)) return dense;
+  return "stream: few queries on many keys, keys and values are read once as they lie; should a query be far from every key, or an entry not\n"
+         "finite, it is\n" + dense;
+}
+
+template <class T>
 void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
                 const Options& options) {
   if (count == 0) detail::bad_argument("count", "must be at least 1, got 0");
@@ -136,6 +147,7 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
 #define ATTNPOOL_INSTANTIATE(T)                                                                            \
   template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);              \
   template void pool_batch<T>(std::size_t, In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&); \
+  template std::string explain_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, const Options&); \
   template double pool_error<T>(std::size_t, double);                                                      \
   template void attention_weights<T>(In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);
 ATTNPOOL_INSTANTIATE(float)

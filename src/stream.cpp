@@ -13,7 +13,12 @@
 namespace attnpool::detail {
 namespace {
 
-constexpr std::size_t chunk_keys = 85 * tile_keys;  // fixed, so that sums do not depend on the number of threads
+// Keys per task: about a megabyte, whatever the number of threads, so that sums do not depend on it.
+template <class T>
+std::size_t keys_per_piece(std::size_t dims, std::size_t cols) {
+  const std::size_t fitting = (std::size_t{1} << 20) / ((dims + cols) * sizeof(T));
+  return std::clamp(fitting / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
+}
 
 // Below this sum of weights the query counts as far from all keys, as in the engine.
 constexpr double smallest_sum = 0x1p-32;
@@ -27,7 +32,7 @@ struct Piece {  // keys of one query that one task streams
 template <class T>
 bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score, MatrixView<T> out,
               const Options& options) {
-  if (queries.rows == 0 || queries.rows > few_queries || keys.rows < many_keys) return false;
+  if (!is_few(queries.rows, keys.rows)) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   std::vector<T> scale, query_copy;
@@ -36,6 +41,7 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
     if (s > largest) return false;
     scale.push_back(static_cast<T>(s));
   }
+  const std::size_t piece_keys = keys_per_piece<T>(dims, cols);
   std::vector<Piece> pieces;
   for (std::size_t q = 0; q < queries.rows; ++q) {
     for (std::size_t d = 0; d < dims; ++d) query_copy.push_back(queries(q, d));
@@ -46,7 +52,7 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
       for (std::size_t d = 0; d < dims; ++d)
         if (!std::isfinite(keys(k, d))) return false;
     for (int i = 0; i < 2; ++i)
-      for (std::size_t k = seen.begin[i]; k < seen.end[i]; k += chunk_keys) pieces.push_back({q, k, std::min(chunk_keys, seen.end[i] - k)});
+      for (std::size_t k = seen.begin[i]; k < seen.end[i]; k += piece_keys) pieces.push_back({q, k, std::min(piece_keys, seen.end[i] - k)});
   }
   const std::vector<T> origin(values.row(0), values.row(0) + cols);
   const Kernels<T>& kernels = active_kernels<T>();

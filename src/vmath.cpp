@@ -62,7 +62,7 @@ void softmax(In<T> scores, MatrixView<T> out, const Options& options) {
   detail::parallel_for(tasks, threads, options.progress, [&](std::size_t task, int worker) {
     T* stage = staged ? staging[static_cast<std::size_t>(worker)].data() : nullptr;
     for (std::size_t r = task * rows; r < scores.rows && r < (task + 1) * rows; ++r)
-      kernels.softmax(scores.row(r), out.row(r), scores.cols, stage);
+      kernels.softmax(scores.row(r), out.row(r), scores.cols, stage, r + 1 < scores.rows ? scores.row(r + 1) : nullptr);
   });
 }
 

@@ -2,6 +2,7 @@
 #include <attnpool/options.hpp>
 #include <attnpool/score.hpp>
 #include <attnpool/view.hpp>
+#include <string>
 
 /// Attention pooling with a Gaussian score, exact, in O(Q K (D + V)) time and O(K (D + V)) extra memory.
 ///
@@ -29,6 +30,11 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, Matrix
 template <class T>
 void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
                 const Options& options = {});
+
+/// How pool() would go about this call and why: instruction set, threads, blocks, form of the distances, kernel. For people; the
+/// wording is not part of the interface. Errors as pool().
+template <class T>
+std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options = {});
 
 /// |out - exact| <= pool_error<T>(D, reach) * (max - min of the value column) + epsilon * max |value|, where exact is the real-number
 /// formula on the given floating-point inputs and reach the largest w[d] * |key - centre of the keys' bounding box|, in bandwidths

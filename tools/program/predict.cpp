@@ -1,4 +1,5 @@
 #include <attnpool/attnpool.hpp>
+#include <iostream>
 #include <memory>
 #include <numeric>
 
@@ -17,6 +18,7 @@ struct PredictOptions {
   CommonOptions common;
   ProblemOptions problem;
   std::string out = "-", plot;
+  bool explain = false;
 };
 
 /// The data, and the prediction as a line through the queries in ascending order.
@@ -70,6 +72,9 @@ template <class T>
 void predict(const PredictOptions& options, const Problem& problem, int threads) {
   Arrays<T> arrays(problem);
   Matrix<T> predictions(arrays.queries.rows, arrays.values.cols);
+  if (options.explain)
+    std::cerr << explain_pool<T>(arrays.queries.view(), arrays.keys.view(), arrays.values.view(), *problem.score,
+                                 library_options(problem, threads, {}));
   {
     ProgressDisplay progress("predict", options.common.quiet);
     pool<T>(arrays.queries.view(), arrays.keys.view(), arrays.values.view(), *problem.score, predictions.view(),
@@ -103,6 +108,7 @@ void add_predict(CLI::App& program, Command& chosen) {
       ->type_name("FILE")
       ->capture_default_str();
   command->add_option("--plot", options->plot, "Picture of data and prediction, PNG")->type_name("FILE");
+  command->add_flag("--explain", options->explain, "Say on standard error how the work will be done, and why");
   add_common_options(*command, options->common);
   command->callback([=, &chosen] { chosen = [=] { return run_predict(*options); }; });
 }
