@@ -21,7 +21,7 @@ constexpr double smallest_sum = 0x1p-32;
 // Keys per chunk: what a core's L2 cache keeps beside the queries, in whole tiles. At most 8160, so that key numbers are exact in float.
 template <class T>
 std::size_t keys_per_chunk(std::size_t dims, std::size_t cols) {
-  const std::size_t fitting = (std::size_t{128} << 10) / ((dims + cols) * sizeof(T));
+  const std::size_t fitting = (std::size_t{512} << 10) / ((dims + cols) * sizeof(T));
   return std::clamp(fitting / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
 }
 
