@@ -2,31 +2,20 @@
 //   |q - k|^2 - |q - r|^2 = sum_d (r - k)(2 q - r - k),
 // which loses nothing however far the query is from all keys; with r the nearest key it is the negated exponent.
 
+// relative() of n <= 16 keys from k on, and of 0 for the rest of the group.
 template <class T>
-inline Group<T> relative_group(const RowTask<T>& task, std::size_t k) {
+inline Group<T> relative_group(const RowTask<T>& task, std::size_t k, std::size_t n) {
   Group<T> e = broadcast_group(T(0));
+  T staged[16] = {};
   for (std::size_t d = 0; d < task.dims; ++d) {
     const T* keys = task.keys + d * task.key_stride + k;
+    if (n < 16) {
+      for (std::size_t j = 0; j < n; ++j) staged[j] = keys[j];
+      keys = staged;
+    }
     const Lanes<T> r(task.reference[d]), toward(task.query[d] + task.query[d] - task.reference[d]);
     for (std::size_t i = 0; i < e.registers; ++i) {
       const Lanes<T> key = load_lanes(keys + i * Lanes<T>::size);
-      e.r[i] = fma(r - key, toward - key, e.r[i]);
-    }
-  }
-  return e;
-}
-
-template <class T>
-inline Group<T> relative_tail(const RowTask<T>& task, std::size_t k) {
-  T staged[16];
-  for (std::size_t j = 0; j < 16; ++j) staged[j] = 0;
-  Group<T> e = broadcast_group(T(0));
-  for (std::size_t d = 0; d < task.dims; ++d) {
-    const T* keys = task.keys + d * task.key_stride;
-    for (std::size_t j = 0; k + j < task.key_count; ++j) staged[j] = keys[k + j];
-    const Lanes<T> r(task.reference[d]), toward(task.query[d] + task.query[d] - task.reference[d]);
-    for (std::size_t i = 0; i < e.registers; ++i) {
-      const Lanes<T> key = load_lanes(staged + i * Lanes<T>::size);
       e.r[i] = fma(r - key, toward - key, e.r[i]);
     }
   }
@@ -39,7 +28,7 @@ std::size_t nearest(const RowTask<T>& task, T* relative) noexcept {
   std::size_t best_key = 0;
   for (std::size_t k = 0; k < task.key_count; k += 16) {
     const std::size_t n = task.key_count - k < 16 ? task.key_count - k : 16;
-    const Group<T> e = n == 16 ? relative_group(task, k) : relative_tail(task, k);
+    const Group<T> e = relative_group(task, k, n);
     T x[16];
     Lanes<T> m = e.r[0];
     for (std::size_t i = 1; i < e.registers; ++i) m = min(m, e.r[i]);
@@ -67,7 +56,7 @@ T weights(const RowTask<T>& task, T* out) noexcept {
     Group<T> s = broadcast_group(T(0));
     for (std::size_t k = begin; k < end; k += 16) {
       const std::size_t n = end - k < 16 ? end - k : 16;
-      Group<T> e = n == 16 ? relative_group(task, k) : relative_tail(task, k);
+      Group<T> e = relative_group(task, k, n);
       for (auto& r : e.r) {
         // Rounding may leave a tie of the nearest key a little below 0.
         const Lanes<T> w = exp2_of_minus<T>(max(min(r, limit), zero));

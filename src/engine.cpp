@@ -14,10 +14,6 @@
 namespace attnpool::detail {
 namespace {
 
-// Below this sum of weights a query counts as far from all keys: above it neither the clamp at largest_exponent nor the rounding of large
-// exponents shows. 2^-32 is met 6.7 bandwidths from a single key.
-constexpr double smallest_sum = 0x1p-32;
-
 // Keys per chunk: what a core's L2 cache keeps beside the queries, in whole tiles. At most 8160, so that key numbers are exact in float.
 template <class T>
 std::size_t keys_per_chunk(std::size_t dims, std::size_t cols) {
@@ -57,25 +53,39 @@ struct Engine {
 
   std::size_t queries_in(std::size_t block) const { return std::min(query_block, queries.rows - block * query_block); }
 
-  // Lane-contiguous coordinates of a block; lanes beyond the last query repeat it. Returns whether no exponent can reach largest_exponent (dims = 1).
+  // Lane-contiguous coordinates of a block; lanes beyond the last query repeat it. Returns whether no exponent can reach
+  // largest_exponent (dims = 1).
   bool load_queries(std::size_t block, std::size_t lanes, T* out) const {
     constexpr double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
     const std::size_t last_query = queries_in(block) - 1;
     const bool scaled = keys.form != Form::raw;
-    double reach = 0, norms[query_block];
+    const auto coordinate = [&](std::size_t d, T x) {
+      const double y = (static_cast<double>(x) - keys.centre[d]) * (scaled ? keys.scale[d] : 1);
+      return y > -limit ? (y < limit ? y : limit) : -limit;  // also a NaN becomes a number; its row becomes NaN at the end
+    };
+    if (keys.dims == 1) {
+      const T* x = queries.row(block * query_block);
+      const double to_exponent = scaled ? 1 : keys.scale[0];
+      const double reach = std::sqrt(0.999 * static_cast<double>(largest_exponent<T>)) - keys.extent[0];
+      std::size_t beyond = 0;
+      for (std::size_t i = 0; i <= last_query; ++i) {
+        const double y = coordinate(0, x[i * queries.row_stride]);
+        out[i] = static_cast<T>(y);
+        beyond += !(std::abs(y) * to_exponent < reach);
+      }
+      for (std::size_t i = last_query + 1; i < lanes; ++i) out[i] = out[last_query];
+      return beyond == 0;
+    }
+    double norms[query_block];
     for (std::size_t i = 0; i < lanes; ++i) {
       const T* x = queries.row(block * query_block + std::min(i, last_query));
-      double norm = 0;
+      norms[i] = 0;
       for (std::size_t d = 0; d < keys.dims; ++d) {
-        double y = (static_cast<double>(x[d]) - keys.centre[d]) * (scaled ? keys.scale[d] : 1);
-        y = y > -limit ? (y < limit ? y : limit) : -limit;  // also a NaN becomes a number; its row becomes NaN at the end
+        const double y = coordinate(d, x[d]);
         out[d * query_block + i] = static_cast<T>(y);
-        norm += y * y;
-        reach = std::max(reach, std::abs(y));
+        norms[i] += y * y;
       }
-      norms[i] = norm;
     }
-    if (!scaled) reach *= keys.scale[0];
     if (keys.form == Form::product)
       for (std::size_t i = 0; i < lanes; ++i) {
         // A query this far from the centre is far from every key; at the centre the product form cannot overflow.
@@ -83,8 +93,7 @@ struct Engine {
         for (std::size_t d = 0; d < keys.dims; ++d) out[d * query_block + i] *= too_far ? T(0) : T(-2);
         out[keys.dims * query_block + i] = static_cast<T>(too_far ? 1e30 : norms[i]);
       }
-    const double largest = reach + keys.extent[0];
-    return largest * largest < 0.999 * static_cast<double>(largest_exponent<T>);
+    return false;
   }
 
   // Bounds of the keys that each lane sees, counted from the chunk's first key. False if no lane sees any of the chunk.

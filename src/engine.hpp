@@ -15,6 +15,10 @@
 
 namespace attnpool::detail {
 
+// Below this sum of weights a query counts as far from all keys: above it neither the clamp at largest_exponent nor the rounding of large
+// exponents shows. 2^-32 is met 6.7 bandwidths from a single key.
+inline constexpr double smallest_sum = 0x1p-32;
+
 // Which derivatives of the score to carry along.
 enum class Moments { none, scalar, per_dimension };
 

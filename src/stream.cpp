@@ -20,9 +20,6 @@ std::size_t keys_per_piece(std::size_t dims, std::size_t cols) {
   return std::clamp(fitting / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
 }
 
-// Below this sum of weights the query counts as far from all keys, as in the engine.
-constexpr double smallest_sum = 0x1p-32;
-
 struct Piece {  // keys of one query that one task streams
   std::size_t query, first, count;
 };

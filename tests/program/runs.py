@@ -188,4 +188,10 @@ check(b"\x1b[32m" not in seen, ("plain bar", seen[-200:]))
 seen = on_terminal(b"attnpool: fit: ", TERM="dumb")
 check(b"\r" not in seen.replace(b"\r\n", b"\n"), ("dumb terminal", seen[-200:]))
 
+# How the work is done is told on standard error; the result stays alone on standard output.
+write("explained.csv", "x,y\n1,2\n2,3\n4,5\n")
+result = run("predict", "--data", "explained.csv", "--x", "x", "--y", "y", "--bandwidth", "1", "--grid", "3", "--explain")
+check_equal((result.returncode, len(result.stdout.splitlines())), (0, 4), "predict --explain")
+check(result.stderr.startswith(b"dense on "), result.stderr)
+
 leave()
