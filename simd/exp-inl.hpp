@@ -1,7 +1,7 @@
 // Exponentials. Coefficients: tools/constants/exp.sollya.
-//   identity   2^x = 2^n 2^r,  n = round(x),  r = x - n in [-1/2, 1/2];     e^x = 2^n e^r,  n = round(x / ln2),  r = x - n ln2
-//   rounding   t = x + shifter leaves n in the low bits of t; t - shifter is n as a number
-//   2^n        add_exponent: n's bits shifted into the exponent field
+//   identity   2^x = 2^n 2^r,  n = round(x),  r = x - n in [-1/2, 1/2];     e^x = 2^n e^r,  n = round(x / ln2),  r = x
+//   - n ln2 rounding   t = x + shifter leaves n in the low bits of t; t - shifter is n as a number 2^n add_exponent:
+//   n's bits shifted into the exponent field
 
 // Coefficients c[i] of r^(i + 1), lowest first; the constant term is 1.
 template <class T>
@@ -14,9 +14,9 @@ struct Exp2Polynomial<float> {  // relative error 2^-23.3
 template <>
 struct Exp2Polynomial<double> {  // relative error 2^-52.0
   static constexpr int degree = 10;
-  static constexpr double c[] = {0x1.62e42fefa3a12p-1, 0x1.ebfbdff82c431p-3, 0x1.c6b08d703e18ep-5, 0x1.3b2ab6fbd6dcp-7,
-                                 0x1.5d87fe9b8d2ddp-10, 0x1.4309126bdfdbbp-13, 0x1.ffcb58ce6948ap-17, 0x1.62c147ef35fb5p-20,
-                                 0x1.b671af8c4af5p-24, 0x1.e3a88e84fa19ep-28};
+  static constexpr double c[] = {
+      0x1.62e42fefa3a12p-1,  0x1.ebfbdff82c431p-3,  0x1.c6b08d703e18ep-5,  0x1.3b2ab6fbd6dcp-7,  0x1.5d87fe9b8d2ddp-10,
+      0x1.4309126bdfdbbp-13, 0x1.ffcb58ce6948ap-17, 0x1.62c147ef35fb5p-20, 0x1.b671af8c4af5p-24, 0x1.e3a88e84fa19ep-28};
 };
 
 // 2^r for r in [-1/2, 1/2].
@@ -33,8 +33,8 @@ inline Lanes<T> exp2_reduced(Lanes<T> r) {
 template <class T>
 inline Lanes<T> exp2_of_minus(Lanes<T> e) {
   const Lanes<T> shifter(Float<T>::shifter);
-  const Lanes<T> t = shifter - e;         // low bits: -n
-  const Lanes<T> r = (shifter - t) - e;   // n - e, exact
+  const Lanes<T> t = shifter - e;        // low bits: -n
+  const Lanes<T> r = (shifter - t) - e;  // n - e, exact
   return add_exponent(exp2_reduced<T>(r), t);
 }
 
@@ -56,16 +56,17 @@ struct ExpPolynomial<float> {  // relative error 2^-28.2
   static constexpr float c[] = {0x1.fffffap-2f, 0x1.555492p-3f, 0x1.555a26p-5f, 0x1.12397cp-7f, 0x1.694c86p-10f};
   static constexpr float log2e = 0x1.715476p+0f;
   static constexpr float ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cp-20f;  // ln2_hi has 15 bits: n * ln2_hi is exact
-  static constexpr float largest_exponent = 129.f;                          // 2^129 overflows whatever the mantissa
-  static constexpr float zero_below = -104.f;                               // e^-104 < 2^-150: rounds to 0
-  static constexpr float normal_from = -0x1.5d589ep+6f;                     // the first float >= log(2^-126)
+  static constexpr float largest_exponent = 129.f;                         // 2^129 overflows whatever the mantissa
+  static constexpr float zero_below = -104.f;                              // e^-104 < 2^-150: rounds to 0
+  static constexpr float normal_from = -0x1.5d589ep+6f;                    // the first float >= log(2^-126)
 };
 template <>
 struct ExpPolynomial<double> {  // relative error 2^-57.9
   static constexpr int terms = 10;
-  static constexpr double c[] = {0x1.000000000000ap-1, 0x1.55555555554fep-3, 0x1.55555555506cp-5, 0x1.1111111126b38p-7,
-                                 0x1.6c16c18475a3ep-10, 0x1.a01a012febadfp-13, 0x1.a0199963bc07fp-16, 0x1.71df18fd0c7a2p-19,
-                                 0x1.28adf7b4d6934p-22, 0x1.ad92c5dd40258p-26};
+  static constexpr double c[] = {0x1.000000000000ap-1,  0x1.55555555554fep-3,  0x1.55555555506cp-5,
+                                 0x1.1111111126b38p-7,  0x1.6c16c18475a3ep-10, 0x1.a01a012febadfp-13,
+                                 0x1.a0199963bc07fp-16, 0x1.71df18fd0c7a2p-19, 0x1.28adf7b4d6934p-22,
+                                 0x1.ad92c5dd40258p-26};
   static constexpr double log2e = 0x1.71547652b82fep+0;
   static constexpr double ln2_hi = 0x1.62e42fefa3p-1, ln2_lo = 0x1.3de6af278ece6p-42;
   static constexpr double largest_exponent = 1025.;
@@ -73,7 +74,8 @@ struct ExpPolynomial<double> {  // relative error 2^-57.9
   static constexpr double normal_from = -0x1.6232bdd7abcd2p+9;
 };
 
-// e^x = 2^n e^r before the scaling: returns e^r and, in t's low bits, n <= largest_exponent. A NaN passes through r; +inf gives +inf.
+// e^x = 2^n e^r before the scaling: returns e^r and, in t's low bits, n <= largest_exponent. A NaN passes through r;
+// +inf gives +inf.
 template <class T>
 inline Lanes<T> exp_reduced(Lanes<T> x, Lanes<T>& t) {
   using P = ExpPolynomial<T>;
@@ -84,7 +86,8 @@ inline Lanes<T> exp_reduced(Lanes<T> x, Lanes<T>& t) {
   Lanes<T> q(P::c[P::terms - 1]);
 #pragma GCC unroll 16
   for (int i = P::terms - 2; i >= 0; --i) q = fma(q, r, Lanes<T>(P::c[i]));
-  // Horner to the end has one operation less and, fused, the smaller error (float: 0.86 ULP against 0.99); unfused it has 1.16 against 0.97.
+  // Horner to the end has one operation less and, fused, the smaller error (float: 0.86 ULP against 0.99); unfused it
+  // has 1.16 against 0.97.
   const Lanes<T> one(T(1));
   if constexpr (has_fma) return fma(r, fma(r, q, one), one);
   return fma(r * r, q, r) + one;

@@ -1,9 +1,10 @@
-// The sums behind the derivative in w (see kernel_table.hpp): pool's sums and those of w * delta_p^2. With D = 1 and one value column all four
-// stay in registers (4 operations a pair more than pool, which has 13); otherwise the tile of weights is multiplied by the squared distances,
-// recomputed, and summed like weights.
+// The sums behind the derivative in w (see kernel_table.hpp): pool's sums and those of w * delta_p^2. With D = 1 and
+// one value column all four stay in registers (4 operations a pair more than pool, which has 13); otherwise the tile of
+// weights is multiplied by the squared distances, recomputed, and summed like weights.
 
 template <Form F, bool Bounded, int R, class T>
-inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
+inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
+                                T* sums) {
   constexpr std::size_t N = Lanes<T>::size;
   Lanes<T> s[4][R];  // w, w v, w delta^2, w delta^2 v
   for (auto& row : s)
@@ -96,15 +97,20 @@ template <Form F, class T>
 inline void gradient_dims(const BlockTask<T>& task, bool per_dimension) {
   switch (task.dims) {
     case 1:
-      return task.in_range ? gradient_groups<1, F, true>(task, per_dimension) : gradient_groups<1, F, false>(task, per_dimension);
-    case 2: return gradient_groups<2, F, false>(task, per_dimension);
-    case 3: return gradient_groups<3, F, false>(task, per_dimension);
-    default: return gradient_groups<0, F, false>(task, per_dimension);
+      return task.in_range ? gradient_groups<1, F, true>(task, per_dimension)
+                           : gradient_groups<1, F, false>(task, per_dimension);
+    case 2:
+      return gradient_groups<2, F, false>(task, per_dimension);
+    case 3:
+      return gradient_groups<3, F, false>(task, per_dimension);
+    default:
+      return gradient_groups<0, F, false>(task, per_dimension);
   }
 }
 
 template <class T>
 void gradient(const BlockTask<T>& task, bool per_dimension) noexcept {
   clear_sums(task, (1 + (per_dimension ? task.dims : 1)) * (1 + task.cols));
-  task.form == Form::raw ? gradient_dims<Form::raw>(task, per_dimension) : gradient_dims<Form::scaled>(task, per_dimension);
+  task.form == Form::raw ? gradient_dims<Form::raw>(task, per_dimension)
+                         : gradient_dims<Form::scaled>(task, per_dimension);
 }

@@ -1,5 +1,5 @@
-// The dozen operations that the kernels are written in, over one register of N lanes. xsimd supplies the register types and the
-// arithmetic; what it lacks or does differently from ISA to ISA is here, on intrinsics:
+// The dozen operations that the kernels are written in, over one register of N lanes. xsimd supplies the register types
+// and the arithmetic; what it lacks or does differently from ISA to ISA is here, on intrinsics:
 //   fma    xsimd 8 has none for AVX-512 (it multiplies, then adds)
 //   min    x86 returns the second operand if one is NaN, NEON returns NaN; here always a < b ? a : b
 //   2^n    one shift and one integer addition
@@ -34,15 +34,42 @@ struct Lanes {
   static Lanes load_unaligned(const T* p) { return *p; }
   void store_unaligned(T* p) const { *p = v; }
 };
-template <class T> inline Lanes<T> operator+(Lanes<T> a, Lanes<T> b) { return a.v + b.v; }
-template <class T> inline Lanes<T> operator-(Lanes<T> a, Lanes<T> b) { return a.v - b.v; }
-template <class T> inline Lanes<T> operator*(Lanes<T> a, Lanes<T> b) { return a.v * b.v; }
-template <class T> inline Lanes<T> fma(Lanes<T> a, Lanes<T> b, Lanes<T> c) { return a.v * b.v + c.v; }
-template <class T> inline Lanes<T> fnma(Lanes<T> a, Lanes<T> b, Lanes<T> c) { return c.v - a.v * b.v; }
-template <class T> inline Lanes<T> min(Lanes<T> a, Lanes<T> b) { return a.v < b.v ? a : b; }
-template <class T> inline Lanes<T> max(Lanes<T> a, Lanes<T> b) { return a.v > b.v ? a : b; }
-template <class T> inline Lanes<T> if_less(Lanes<T> a, Lanes<T> b, Lanes<T> x, Lanes<T> y) { return a.v < b.v ? x : y; }
-template <class T> inline bool all_within(Lanes<T> x, T bound) { return -bound < x.v && x.v < bound; }
+template <class T>
+inline Lanes<T> operator+(Lanes<T> a, Lanes<T> b) {
+  return a.v + b.v;
+}
+template <class T>
+inline Lanes<T> operator-(Lanes<T> a, Lanes<T> b) {
+  return a.v - b.v;
+}
+template <class T>
+inline Lanes<T> operator*(Lanes<T> a, Lanes<T> b) {
+  return a.v * b.v;
+}
+template <class T>
+inline Lanes<T> fma(Lanes<T> a, Lanes<T> b, Lanes<T> c) {
+  return a.v * b.v + c.v;
+}
+template <class T>
+inline Lanes<T> fnma(Lanes<T> a, Lanes<T> b, Lanes<T> c) {
+  return c.v - a.v * b.v;
+}
+template <class T>
+inline Lanes<T> min(Lanes<T> a, Lanes<T> b) {
+  return a.v < b.v ? a : b;
+}
+template <class T>
+inline Lanes<T> max(Lanes<T> a, Lanes<T> b) {
+  return a.v > b.v ? a : b;
+}
+template <class T>
+inline Lanes<T> if_less(Lanes<T> a, Lanes<T> b, Lanes<T> x, Lanes<T> y) {
+  return a.v < b.v ? x : y;
+}
+template <class T>
+inline bool all_within(Lanes<T> x, T bound) {
+  return -bound < x.v && x.v < bound;
+}
 inline Lanes<float> add_exponent(Lanes<float> x, Lanes<float> n) {
   return __builtin_bit_cast(float, __builtin_bit_cast(unsigned, x.v) + (__builtin_bit_cast(unsigned, n.v) << 23));
 }
@@ -76,10 +103,10 @@ inline bool all_within(Lanes<T> x, T bound) {
 
 #if defined(__SSE2__)
 // One line per operation and register; `bits` shifts n's low bits into the exponent field and adds them to x.
-#define ATTNPOOL_X86(T, R, P, S, FMA, FNMA)                                                                        \
-  inline Lanes<T> fma(Lanes<T> a, Lanes<T> b, Lanes<T> c) { return FMA; }                                          \
-  inline Lanes<T> fnma(Lanes<T> a, Lanes<T> b, Lanes<T> c) { return FNMA; }                                        \
-  inline Lanes<T> min(Lanes<T> a, Lanes<T> b) { return P##_min_##S(R(a), R(b)); }                                  \
+#define ATTNPOOL_X86(T, R, P, S, FMA, FNMA)                                       \
+  inline Lanes<T> fma(Lanes<T> a, Lanes<T> b, Lanes<T> c) { return FMA; }         \
+  inline Lanes<T> fnma(Lanes<T> a, Lanes<T> b, Lanes<T> c) { return FNMA; }       \
+  inline Lanes<T> min(Lanes<T> a, Lanes<T> b) { return P##_min_##S(R(a), R(b)); } \
   inline Lanes<T> max(Lanes<T> a, Lanes<T> b) { return P##_max_##S(R(a), R(b)); }
 #if defined(__AVX512F__)
 ATTNPOOL_X86(float, __m512, _mm512, ps, _mm512_fmadd_ps(a, b, c), _mm512_fnmadd_ps(a, b, c))
@@ -137,7 +164,8 @@ inline void store_lanes(T* p, Lanes<T> x) {
   x.store_unaligned(p);
 }
 
-// A store to a 64-byte aligned address that passes by the caches, where the ISA has one; stream_fence() before others read it.
+// A store to a 64-byte aligned address that passes by the caches, where the ISA has one; stream_fence() before others
+// read it.
 #if defined(__SSE2__) && !defined(ATTNPOOL_SCALAR_LANES)
 #if defined(__AVX512F__)
 inline void stream_lanes(float* p, Lanes<float> x) { _mm512_stream_ps(p, x); }
@@ -158,8 +186,8 @@ inline void stream_lanes(T* p, Lanes<T> x) {
 inline void stream_fence() {}
 #endif
 
-// Row kernels reduce over 16 virtual lanes on every ISA and fold them in one fixed order, so that a sum has the same bits
-// whatever the register width. Each group is 16 / N registers.
+// Row kernels reduce over 16 virtual lanes on every ISA and fold them in one fixed order, so that a sum has the same
+// bits whatever the register width. Each group is 16 / N registers.
 template <class T>
 struct Group {
   static constexpr std::size_t size = 16;
@@ -203,8 +231,8 @@ inline T max_of(const Group<T>& g) {
   return x[0];
 }
 
-// Note [Tails]. body(p, n) sees 16 elements at p; the last n < 16 of an array are staged through a padded copy, so that nothing
-// outside the array is touched and the arithmetic is written once.
+// Note [Tails]. body(p, n) sees 16 elements at p; the last n < 16 of an array are staged through a padded copy, so that
+// nothing outside the array is touched and the arithmetic is written once.
 template <class T, class Body>
 inline void for_each_group(const T* x, std::size_t count, T padding, Body body) {
   std::size_t i = 0;

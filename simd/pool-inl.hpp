@@ -1,6 +1,6 @@
-// Pooling of one block of queries over one chunk of keys. Lanes are queries; keys and values are broadcast as they lie in memory.
-// A lane's arithmetic is the same sequence whatever its position, the register width or the variant chosen below, so the variants
-// (registers per group R, in_range, V = 1 fused or not) differ in speed only.
+// Pooling of one block of queries over one chunk of keys. Lanes are queries; keys and values are broadcast as they lie
+// in memory. A lane's arithmetic is the same sequence whatever its position, the register width or the variant chosen
+// below, so the variants (registers per group R, in_range, V = 1 fused or not) differ in speed only.
 
 // (hi, lo) += x, exact in the sum of both (Knuth's two-sum).
 template <class T>
@@ -10,7 +10,8 @@ inline void add_to_total(T* hi, T* lo, Lanes<T> x) {
   store_lanes(hi, s);
 }
 
-// Squared distances in units of the exponent from K keys to R registers of queries: e[k][r]. D > 0 fixes the dimension at compile time.
+// Squared distances in units of the exponent from K keys to R registers of queries: e[k][r]. D > 0 fixes the dimension
+// at compile time.
 template <int D, Form F, int K, int R, class T>
 inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T* queries, Lanes<T> (&e)[K][R]) {
   constexpr std::size_t N = Lanes<T>::size;
@@ -21,7 +22,8 @@ inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T
 #pragma GCC unroll 8
     for (int k = 0; k < K; ++k) {
       e[k][r] = Lanes<T>(T(0));
-      if constexpr (F == Form::product) e[k][r] = load_lanes(queries + dims * query_block + r * N) + Lanes<T>(task.key_norms[key + k]);
+      if constexpr (F == Form::product)
+        e[k][r] = load_lanes(queries + dims * query_block + r * N) + Lanes<T>(task.key_norms[key + k]);
     }
   for (std::size_t d = 0; d < dims; ++d) {
     Lanes<T> q[R];
@@ -44,8 +46,8 @@ inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T
   }
 }
 
-// The difference of one-dimensional coordinates in units of the exponent. Bounded says that its square cannot reach largest_exponent, else it
-// is clamped there.
+// The difference of one-dimensional coordinates in units of the exponent. Bounded says that its square cannot reach
+// largest_exponent, else it is clamped there.
 template <Form F, bool Bounded, class T>
 inline Lanes<T> difference_1d(const BlockTask<T>& task, T key, const T* queries) {
   constexpr T limit = sizeof(T) == 4 ? T(9.4868) : T(30);  // sqrt(largest_exponent), rounded down
@@ -62,7 +64,8 @@ inline void weights_of(const BlockTask<T>& task, std::size_t key, const T* queri
 #pragma GCC unroll 8
     for (int k = 0; k < K; ++k)
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) w[k][r] = gaussian_1d<T>(difference_1d<F, Bounded>(task, task.keys[key + k], queries + r * Lanes<T>::size));
+      for (int r = 0; r < R; ++r)
+        w[k][r] = gaussian_1d<T>(difference_1d<F, Bounded>(task, task.keys[key + k], queries + r * Lanes<T>::size));
   } else {
     squared_distances<D, F, K, R>(task, key, queries, w);
 #pragma GCC unroll 8
@@ -72,8 +75,8 @@ inline void weights_of(const BlockTask<T>& task, std::size_t key, const T* queri
   }
 }
 
-// Calls use(w, j) with the weights w[K][R] of keys key + j .. key + j + K - 1 for all count keys, K = 1 at the end. In many dimensions a register
-// of queries is loaded once for several keys.
+// Calls use(w, j) with the weights w[K][R] of keys key + j .. key + j + K - 1 for all count keys, K = 1 at the end. In
+// many dimensions a register of queries is loaded once for several keys.
 template <int D, Form F, bool Bounded, int R, class T, class Use>
 inline void for_each_weight(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, Use use) {
   constexpr int K = D == 0 ? tile_of_keys : 1;
@@ -124,8 +127,8 @@ inline void store_tile(const BlockTask<T>& task, std::size_t key, std::size_t co
 
 // Sums of tile[key] * values[key, c .. c + C) over a tile, C columns in registers.
 template <int C, int R, class T>
-inline void accumulate_columns(const BlockTask<T>& task, std::size_t key, std::size_t count, std::size_t c, const T* tile,
-                               T* sums) {
+inline void accumulate_columns(const BlockTask<T>& task, std::size_t key, std::size_t count, std::size_t c,
+                               const T* tile, T* sums) {
   constexpr std::size_t N = Lanes<T>::size;
   Lanes<T> total[C][R];
   for (int i = 0; i < C; ++i)
@@ -247,10 +250,14 @@ template <Form F, class T>
 inline void pool_dims(const BlockTask<T>& task) {
   switch (task.dims) {
     case 1:
-      return task.in_range ? pool_groups<1, F, true, narrow_registers>(task) : pool_groups<1, F, false, narrow_registers>(task);
-    case 2: return pool_groups<2, F, false, 2>(task);
-    case 3: return pool_groups<3, F, false, 2>(task);
-    default: return pool_groups<0, F, false, 2>(task);
+      return task.in_range ? pool_groups<1, F, true, narrow_registers>(task)
+                           : pool_groups<1, F, false, narrow_registers>(task);
+    case 2:
+      return pool_groups<2, F, false, 2>(task);
+    case 3:
+      return pool_groups<3, F, false, 2>(task);
+    default:
+      return pool_groups<0, F, false, 2>(task);
   }
 }
 
@@ -263,8 +270,11 @@ template <class T>
 void pool(const BlockTask<T>& task) noexcept {
   clear_sums(task, 1 + task.cols);
   switch (task.form) {
-    case Form::scaled: return pool_dims<Form::scaled>(task);
-    case Form::raw: return pool_dims<Form::raw>(task);
-    case Form::product: return pool_groups<0, Form::product, false, 2>(task);
+    case Form::scaled:
+      return pool_dims<Form::scaled>(task);
+    case Form::raw:
+      return pool_dims<Form::raw>(task);
+    case Form::product:
+      return pool_groups<0, Form::product, false, 2>(task);
   }
 }

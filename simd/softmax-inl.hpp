@@ -1,5 +1,5 @@
-// Softmax and log-sum-exp of one row. Three passes (max, e^(x - max) with its sum, scale); the sum over virtual lanes is added in
-// runs of 4096 so that a long row loses no more than a short one.
+// Softmax and log-sum-exp of one row. Three passes (max, e^(x - max) with its sum, scale); the sum over virtual lanes
+// is added in runs of 4096 so that a long row loses no more than a short one.
 
 template <class T>
 inline T row_max(const T* x, std::size_t count) {
@@ -7,7 +7,8 @@ inline T row_max(const T* x, std::size_t count) {
   Group<T> m = broadcast_group(lowest);
   for_each_group(x, count, lowest, [&](const T* p, std::size_t, std::size_t) {
     const Group<T> g = load_group(p);
-    for (std::size_t i = 0; i < g.registers; ++i) m.r[i] = max(g.r[i], m.r[i]);  // a NaN is dropped here and met again in the sum
+    for (std::size_t i = 0; i < g.registers; ++i)
+      m.r[i] = max(g.r[i], m.r[i]);  // a NaN is dropped here and met again in the sum
   });
   return max_of(m);
 }
@@ -49,7 +50,8 @@ inline void scale_past_caches(const T* from, T* out, T factor, std::size_t count
   std::size_t i = 0;
   for (; i < count && reinterpret_cast<__UINTPTR_TYPE__>(out + i) % 64 != 0; ++i) out[i] = from[i] * factor;
   for (; i + 16 <= count; i += 16)
-    for (std::size_t j = 0; j < 16; j += Lanes<T>::size) stream_lanes(out + i + j, load_lanes(from + i + j) * Lanes<T>(factor));
+    for (std::size_t j = 0; j < 16; j += Lanes<T>::size)
+      stream_lanes(out + i + j, load_lanes(from + i + j) * Lanes<T>(factor));
   for (; i < count; ++i) out[i] = from[i] * factor;
   stream_fence();
 }

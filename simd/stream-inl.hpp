@@ -1,5 +1,6 @@
-// Few queries, many keys: keys and values are read once, as the user gave them, in tiles of tile_keys. Up to 15 dimensions (columns) a tile is
-// turned so that lanes are keys; from 16 on lanes lie along a key (value). Sums per tile in T, in 16 virtual lanes, then in double.
+// Few queries, many keys: keys and values are read once, as the user gave them, in tiles of tile_keys. Up to 15
+// dimensions (columns) a tile is turned so that lanes are keys; from 16 on lanes lie along a key (value). Sums per tile
+// in T, in 16 virtual lanes, then in double.
 
 inline constexpr std::size_t long_row = 16;
 
@@ -7,7 +8,8 @@ inline constexpr std::size_t long_row = 16;
 template <class T>
 inline const T* turn(const T* rows, std::size_t stride, std::size_t count, std::size_t cols, T* columns) {
   for (std::size_t c = 0; c < cols; ++c)
-    for (std::size_t j = 0; j < tile_keys; ++j) columns[c * tile_keys + j] = rows[(j < count ? j : count - 1) * stride + c];
+    for (std::size_t j = 0; j < tile_keys; ++j)
+      columns[c * tile_keys + j] = rows[(j < count ? j : count - 1) * stride + c];
   return columns;
 }
 
@@ -43,11 +45,13 @@ inline void stream_distances(const StreamTask<T>& task, const T* keys, std::size
     return;
   }
   const T* columns = keys;
-  if (task.dims > 1 || task.key_stride > 1 || count < tile_keys) columns = turn(keys, task.key_stride, count, task.dims, task.scratch);
+  if (task.dims > 1 || task.key_stride > 1 || count < tile_keys)
+    columns = turn(keys, task.key_stride, count, task.dims, task.scratch);
   for (std::size_t j = 0; j < tile_keys; j += Lanes<T>::size) {
     Lanes<T> s(T(0));
     for (std::size_t d = 0; d < task.dims; ++d) {
-      const Lanes<T> delta = (Lanes<T>(task.query[d]) - load_lanes(columns + d * tile_keys + j)) * Lanes<T>(task.scale[d]);
+      const Lanes<T> delta =
+          (Lanes<T>(task.query[d]) - load_lanes(columns + d * tile_keys + j)) * Lanes<T>(task.scale[d]);
       s = fma(delta, delta, s);
     }
     store_lanes(e + j, s);
@@ -109,7 +113,8 @@ inline void stream_values(const StreamTask<T>& task, const T* values, std::size_
   if (task.cols > 1 || task.value_stride > 1 || count < tile_keys)
     columns = turn(values, task.value_stride, count, task.cols, task.scratch + task.dims * tile_keys);
   for (std::size_t c = 0; c < task.cols; ++c) {
-    Group<T> s = broadcast_group(T(0)), low = broadcast_group(task.smallest[c]), high = broadcast_group(task.largest[c]);
+    Group<T> s = broadcast_group(T(0)), low = broadcast_group(task.smallest[c]),
+             high = broadcast_group(task.largest[c]);
     const Lanes<T> origin(task.origin[c]);
     for (std::size_t j = 0; j < tile_keys; j += 16)
       for (std::size_t i = 0; i < s.registers; ++i) {
@@ -184,7 +189,8 @@ void stream(const StreamTask<T>& task) noexcept {
       }
     for (std::size_t j = count; j < tile_keys; ++j) w[j] = T(0);
     for (std::size_t j = 0; j < tile_keys; j += 16)
-      for (std::size_t i = 0; i < total.registers; ++i) total.r[i] = total.r[i] + load_lanes(w + j + i * Lanes<T>::size);
+      for (std::size_t i = 0; i < total.registers; ++i)
+        total.r[i] = total.r[i] + load_lanes(w + j + i * Lanes<T>::size);
     task.sums[0] += sum_of(total);
     check_distance(task, distance);
     stream_values(task, task.values + key * task.value_stride, count, w);

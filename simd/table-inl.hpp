@@ -1,4 +1,5 @@
-// Everything that is compiled once per ISA, in one namespace named after it. The including file sets ATTNPOOL_ISA and the flags.
+// Everything that is compiled once per ISA, in one namespace named after it. The including file sets ATTNPOOL_ISA and
+// the flags.
 #include <cstddef>
 
 #include "../src/kernel_table.hpp"
@@ -7,14 +8,15 @@ namespace attnpool::ATTNPOOL_ISA {
 
 using detail::BlockTask;
 using detail::Form;
-using detail::RowTask;
-using detail::StreamTask;
 using detail::largest_exponent;
 using detail::query_block;
+using detail::RowTask;
+using detail::StreamTask;
 using detail::tile_keys;
 
-// Register tiles. In one dimension 4 registers of queries: enough independent chains to hide the latency of the polynomial (2 cost 4 % more,
-// measured). In many dimensions, keys (value columns) at a time times 2 registers of queries: 12 sums, 2 operands and a broadcast fill 16 registers.
+// Register tiles. In one dimension 4 registers of queries: enough independent chains to hide the latency of the
+// polynomial (2 cost 4 % more, measured). In many dimensions, keys (value columns) at a time times 2 registers of
+// queries: 12 sums, 2 operands and a broadcast fill 16 registers.
 inline constexpr int narrow_registers = 4;
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int tile_of_keys = 8, tile_of_columns = 8;
@@ -40,7 +42,8 @@ namespace {
 
 template <class T>
 constexpr detail::Kernels<T> kernels() {
-  return {Lanes<T>::size, exp<T>, exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, pool<T>, gradient<T>, stream<T>, nearest<T>, weights<T>, scale<T>};
+  return {Lanes<T>::size, exp<T>,    exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, pool<T>,
+          gradient<T>,    stream<T>, nearest<T>,         weights<T>, scale<T>};
 }
 }  // namespace
 

@@ -1,5 +1,4 @@
 #include <attnpool/pool.hpp>
-
 #include <vector>
 
 #include "validate.hpp"
@@ -16,7 +15,8 @@ void average_pool(In<T> values, MatrixView<T> out) {
   detail::check_no_overlap("out", out, "values", values);
   std::vector<double> mean(values.cols);
   for (std::size_t k = 0; k < values.rows; ++k)
-    for (std::size_t v = 0; v < values.cols; ++v) mean[v] += static_cast<double>(values(k, v)) / static_cast<double>(values.rows);
+    for (std::size_t v = 0; v < values.cols; ++v)
+      mean[v] += static_cast<double>(values(k, v)) / static_cast<double>(values.rows);
   for (std::size_t q = 0; q < out.rows; ++q)
     for (std::size_t v = 0; v < values.cols; ++v) out(q, v) = static_cast<T>(mean[v]);
 }

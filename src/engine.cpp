@@ -14,7 +14,8 @@
 namespace attnpool::detail {
 namespace {
 
-// Keys per chunk: what a core's L2 cache keeps beside the queries, in whole tiles. At most 8160, so that key numbers are exact in float.
+// Keys per chunk: what a core's L2 cache keeps beside the queries, in whole tiles. At most 8160, so that key numbers
+// are exact in float.
 template <class T>
 std::size_t keys_per_chunk(std::size_t dims, std::size_t cols) {
   const std::size_t fitting = (std::size_t{512} << 10) / ((dims + cols) * sizeof(T));
@@ -53,15 +54,16 @@ struct Engine {
 
   std::size_t queries_in(std::size_t block) const { return std::min(query_block, queries.rows - block * query_block); }
 
-  // Lane-contiguous coordinates of a block; lanes beyond the last query repeat it. Returns whether no exponent can reach
-  // largest_exponent (dims = 1).
+  // Lane-contiguous coordinates of a block; lanes beyond the last query repeat it. Returns whether no exponent can
+  // reach largest_exponent (dims = 1).
   bool load_queries(std::size_t block, std::size_t lanes, T* out) const {
     constexpr double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
     const std::size_t last_query = queries_in(block) - 1;
     const bool scaled = keys.form != Form::raw;
     const auto coordinate = [&](std::size_t d, T x) {
       const double y = (static_cast<double>(x) - keys.centre[d]) * (scaled ? keys.scale[d] : 1);
-      return y > -limit ? (y < limit ? y : limit) : -limit;  // also a NaN becomes a number; its row becomes NaN at the end
+      return y > -limit ? (y < limit ? y : limit)
+                        : -limit;  // also a NaN becomes a number; its row becomes NaN at the end
     };
     if (keys.dims == 1) {
       const T* x = queries.row(block * query_block);
@@ -103,18 +105,21 @@ struct Engine {
     for (std::size_t i = 0; i < lanes; ++i) {
       const std::size_t q = block * query_block + std::min(i, last_query);
       const auto local = [&](std::size_t k) { return std::clamp<std::size_t>(k, first, first + count) - first; };
-      const std::size_t begin = local(options.range.begin(q, keys.count)), end = local(options.range.end(q, keys.count));
+      const std::size_t begin = local(options.range.begin(q, keys.count)),
+                        end = local(options.range.end(q, keys.count));
       const std::size_t x = options.range.excluded(q, keys.count);
       any |= begin < end;
       out[i] = static_cast<T>(begin);
       out[query_block + i] = static_cast<T>(end);
-      out[2 * query_block + i] = x != KeyRange::none && first <= x && x < first + count ? static_cast<T>(x - first) : T(-1);
+      out[2 * query_block + i] =
+          x != KeyRange::none && first <= x && x < first + count ? static_cast<T>(x - first) : T(-1);
     }
     return any;
   }
 
   // Adds the sums of one block against one chunk to totals [sum_count][query_block].
-  void add_chunk(std::size_t block, std::size_t c, std::size_t lanes, bool in_range, Scratch<T>& s, double* totals) const {
+  void add_chunk(std::size_t block, std::size_t c, std::size_t lanes, bool in_range, Scratch<T>& s,
+                 double* totals) const {
     const std::size_t first = c * chunk, count = std::min(chunk, keys.count - first);
     const bool ranged = !(options.range.is_same_for_all_queries() && options.range.begin(0, keys.count) <= first &&
                           options.range.end(0, keys.count) >= first + count);
@@ -157,7 +162,8 @@ struct Engine {
   }
 
   bool sees_nothing(std::size_t q) const {
-    const std::size_t b = options.range.begin(q, keys.count), e = options.range.end(q, keys.count), x = options.range.excluded(q, keys.count);
+    const std::size_t b = options.range.begin(q, keys.count), e = options.range.end(q, keys.count),
+                      x = options.range.excluded(q, keys.count);
     return e - b == (b <= x && x < e ? 1u : 0u);
   }
 
@@ -178,7 +184,9 @@ struct Engine {
     return threads_for(options.threads, pairs * static_cast<double>(keys.dims + values.cols * (1 + parameters) + 14));
   }
   // Few blocks of queries, many keys: then threads share the chunks.
-  bool shares_chunks(int thread_count) const { return thread_count > 1 && chunks > 1 && blocks < 2 * static_cast<std::size_t>(thread_count); }
+  bool shares_chunks(int thread_count) const {
+    return thread_count > 1 && chunks > 1 && blocks < 2 * static_cast<std::size_t>(thread_count);
+  }
 
   std::string explain() const {
     const int thread_count = threads();
@@ -187,16 +195,25 @@ struct Engine {
     double reach = 0;
     for (std::size_t b = 0; b < blocks && keys.dims == 1; ++b)
       unclamped += load_queries(b, padded_lanes(b), workspace.scratch[0].queries.data());
-    for (std::size_t d = 0; d < keys.dims; ++d) reach = std::max(reach, keys.box.half(d) * keys.scale[d] / exponent_scale);
-    const char* form = keys.form == Form::scaled ? "scaled beforehand" : keys.form == Form::raw ? "raw, scaled after the subtraction" : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
+    for (std::size_t d = 0; d < keys.dims; ++d)
+      reach = std::max(reach, keys.box.half(d) * keys.scale[d] / exponent_scale);
+    const char* form = keys.form == Form::scaled ? "scaled beforehand"
+                       : keys.form == Form::raw  ? "raw, scaled after the subtraction"
+                                                 : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
     std::string s = "dense on " + std::string(name(active_isa())) + ": every query against every key it may see\n";
-    s += "  work     " + text(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + text(query_block) + " queries x " + text(chunks) +
-         (chunks == 1 ? " chunk" : " chunks") + " of " + text(std::min(chunk, keys.count)) + " keys, " + text(thread_count) +
-         (thread_count == 1 ? " thread" : shares_chunks(thread_count) ? " threads sharing the chunks" : " threads sharing the blocks") + "\n";
-    s += "  distance " + std::string(form) + ": the keys reach " + text(std::round(100 * reach) / 100) + " bandwidths from their centre\n";
+    s += "  work     " + text(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + text(query_block) +
+         " queries x " + text(chunks) + (chunks == 1 ? " chunk" : " chunks") + " of " +
+         text(std::min(chunk, keys.count)) + " keys, " + text(thread_count) +
+         (thread_count == 1             ? " thread"
+          : shares_chunks(thread_count) ? " threads sharing the chunks"
+                                        : " threads sharing the blocks") +
+         "\n";
+    s += "  distance " + std::string(form) + ": the keys reach " + text(std::round(100 * reach) / 100) +
+         " bandwidths from their centre\n";
     s += "  kernel   " + text(kernels.lanes) + " queries a register, ";
     if (keys.dims == 1) s += text(unclamped) + " of " + text(blocks) + " blocks need no clamp, ";
-    s += values.cols == 1 ? "sums stay in registers" : "weights of " + text(tile_keys) + " keys at a time, then " + text(values.cols) + " columns";
+    s += values.cols == 1 ? "sums stay in registers"
+                          : "weights of " + text(tile_keys) + " keys at a time, then " + text(values.cols) + " columns";
     return s + "\n";
   }
 
@@ -245,15 +262,16 @@ struct Engine {
 }  // namespace
 
 template <class T>
-void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, Moments moments, const Options& options,
-                    Workspace<T>& workspace, const std::function<void(const QuerySums&)>& finish) {
+void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, Moments moments,
+                    const Options& options, Workspace<T>& workspace,
+                    const std::function<void(const QuerySums&)>& finish) {
   workspace.keys.prepare(keys, score, moments == Moments::none);
   if (queries.rows > 0) Engine<T>{queries, keys, score, moments, options, workspace, finish}.run();
 }
 
 template <class T>
-std::string explain_dense(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, const Options& options,
-                          Workspace<T>& workspace) {
+std::string explain_dense(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score,
+                          const Options& options, Workspace<T>& workspace) {
   workspace.keys.prepare(keys, score, true);
   if (queries.rows == 0) return "nothing to do: no queries\n";
   const std::function<void(const QuerySums&)> none;
@@ -261,7 +279,8 @@ std::string explain_dense(MatrixView<const T> queries, MatrixView<const T> keys,
 }
 
 template <class T>
-void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v, double* mean) {
+void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v,
+                    double* mean) {
   const double middle = values.middle[v], unit = values.unit[v], low = values.smallest[v], high = values.largest[v];
   for (std::size_t i = 0; i < q.count; ++i) {
     const double x = middle + unit * (q.of(1 + v, i) / q.of(0, i));  // 0 / 0 is NaN, as wanted where nothing was seen
@@ -270,13 +289,15 @@ void weighted_means(const PreparedValues<T>& values, const KeyRange& range, cons
   }
   if (values.all_finite()) return;
   for (std::size_t i = 0; i < q.count; ++i)
-    if (const double irregular = values.irregular(range, q.first + i, v); irregular != 0 && q.of(0, i) > 0) mean[i] = irregular;
+    if (const double irregular = values.irregular(range, q.first + i, v); irregular != 0 && q.of(0, i) > 0)
+      mean[i] = irregular;
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                             \
-  template void for_each_query(MatrixView<const T>, MatrixView<const T>, const Gaussian&, Moments, const Options&, Workspace<T>&, \
-                               const std::function<void(const QuerySums&)>&);                                                     \
-  template std::string explain_dense(MatrixView<const T>, MatrixView<const T>, const Gaussian&, const Options&, Workspace<T>&);       \
+#define ATTNPOOL_INSTANTIATE(T)                                                                                    \
+  template void for_each_query(MatrixView<const T>, MatrixView<const T>, const Gaussian&, Moments, const Options&, \
+                               Workspace<T>&, const std::function<void(const QuerySums&)>&);                       \
+  template std::string explain_dense(MatrixView<const T>, MatrixView<const T>, const Gaussian&, const Options&,    \
+                                     Workspace<T>&);                                                               \
   template void weighted_means(const PreparedValues<T>&, const KeyRange&, const QuerySums&, std::size_t, double*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

@@ -8,7 +8,8 @@ constexpr std::size_t chunk_keys = 4096;
 }
 
 Intervals::Intervals(const KeyRange& range, std::size_t query, std::size_t key_count) {
-  const std::size_t b = range.begin(query, key_count), e = range.end(query, key_count), x = range.excluded(query, key_count);
+  const std::size_t b = range.begin(query, key_count), e = range.end(query, key_count),
+                    x = range.excluded(query, key_count);
   const bool splits = b <= x && x < e;
   begin[0] = b;
   end[0] = splits ? x : e;
@@ -17,7 +18,8 @@ Intervals::Intervals(const KeyRange& range, std::size_t query, std::size_t key_c
 }
 
 template <class S>
-std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, const Intervals& seen, const S* query, S* reference) {
+std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, const Intervals& seen,
+                         const S* query, S* reference) {
   std::size_t best = seen.begin[0] < seen.end[0] ? seen.begin[0] : seen.begin[1];
   const auto set_reference = [&](std::size_t k) {
     for (std::size_t d = 0; d < keys.dims; ++d) reference[d] = keys.keys[d * keys.count + k];
@@ -26,7 +28,8 @@ std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& key
   for (int i = 0; i < 2; ++i) {
     if (seen.begin[i] >= seen.end[i]) continue;
     S relative;
-    const RowTask<S> task{query, reference, keys.keys.data() + seen.begin[i], keys.count, seen.end[i] - seen.begin[i], keys.dims};
+    const RowTask<S> task{
+        query, reference, keys.keys.data() + seen.begin[i], keys.count, seen.end[i] - seen.begin[i], keys.dims};
     const std::size_t k = seen.begin[i] + kernels.nearest(task, &relative);
     if (relative < 0) {
       best = k;
@@ -37,9 +40,14 @@ std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& key
 }
 
 template <class T>
-FarField<T>::FarField(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score,
-                      Moments moments, const KeyRange& range)
-    : queries_(queries), keys_(keys, score), values_(values), moments_(moments), range_(range), kernels_(active_kernels<double>()) {}
+FarField<T>::FarField(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values,
+                      const Gaussian& score, Moments moments, const KeyRange& range)
+    : queries_(queries),
+      keys_(keys, score),
+      values_(values),
+      moments_(moments),
+      range_(range),
+      kernels_(active_kernels<double>()) {}
 
 template <class T>
 FarScratch FarField<T>::scratch() const {
@@ -65,7 +73,8 @@ void FarField<T>::answer(std::size_t q, FarScratch& s, const std::function<void(
   for (int i = 0; i < 2; ++i)
     for (std::size_t first = seen.begin[i]; first < seen.end[i]; first += chunk_keys) {
       const std::size_t count = std::min(chunk_keys, seen.end[i] - first);
-      const RowTask<double> task{s.query.data(), s.reference.data(), keys_.keys.data() + first, keys_.count, count, dims};
+      const RowTask<double> task{
+          s.query.data(), s.reference.data(), keys_.keys.data() + first, keys_.count, count, dims};
       if (kernels_.weights(task, s.weights.data()) == 0) continue;
       for (std::size_t j = 0; j < count; ++j) {
         const double w = s.weights[j];
@@ -88,7 +97,9 @@ void FarField<T>::answer(std::size_t q, FarScratch& s, const std::function<void(
 
 template class FarField<float>;
 template class FarField<double>;
-template std::size_t find_nearest(const Kernels<float>&, const TransposedKeys<float>&, const Intervals&, const float*, float*);
-template std::size_t find_nearest(const Kernels<double>&, const TransposedKeys<double>&, const Intervals&, const double*, double*);
+template std::size_t find_nearest(const Kernels<float>&, const TransposedKeys<float>&, const Intervals&, const float*,
+                                  float*);
+template std::size_t find_nearest(const Kernels<double>&, const TransposedKeys<double>&, const Intervals&,
+                                  const double*, double*);
 
 }  // namespace attnpool::detail

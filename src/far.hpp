@@ -1,6 +1,7 @@
 #pragma once
-// Queries far from every key: the same sums, relative to the nearest key, one query at a time in double. Two passes over the keys (find the
-// nearest, then weigh), lanes along the keys; most weights are exactly 0 and cost nothing further.
+// Queries far from every key: the same sums, relative to the nearest key, one query at a time in double. Two passes
+// over the keys (find the nearest, then weigh), lanes along the keys; most weights are exactly 0 and cost nothing
+// further.
 #include <functional>
 
 #include "dispatch.hpp"
@@ -15,8 +16,8 @@ struct FarScratch {
 template <class T>
 class FarField {
  public:
-  FarField(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score, Moments moments,
-           const KeyRange& range);
+  FarField(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values,
+           const Gaussian& score, Moments moments, const KeyRange& range);
   FarScratch scratch() const;
   void answer(std::size_t query, FarScratch& scratch, const std::function<void(const QuerySums&)>& finish) const;
 
@@ -37,6 +38,7 @@ struct Intervals {
 
 // Sets reference to the coordinates of the key nearest to query among the intervals (not empty); returns its index.
 template <class S>
-std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, const Intervals& seen, const S* query, S* reference);
+std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, const Intervals& seen,
+                         const S* query, S* reference);
 
 }  // namespace attnpool::detail

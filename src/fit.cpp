@@ -1,6 +1,5 @@
-#include <attnpool/fit.hpp>
-
 #include <algorithm>
+#include <attnpool/fit.hpp>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -14,9 +13,11 @@ namespace {
 std::vector<double> initial_w(const FitOptions& options, std::size_t dims) {
   if (!options.w0.empty()) {
     if (options.w0.size() != 1 && options.w0.size() != dims)
-      detail::bad_argument("w0", "must have 1 entry or one per dimension = " + detail::text(dims) + ", got " + detail::text(options.w0.size()));
+      detail::bad_argument("w0", "must have 1 entry or one per dimension = " + detail::text(dims) + ", got " +
+                                     detail::text(options.w0.size()));
     for (std::size_t i = 0; i < options.w0.size(); ++i)
-      if (!std::isfinite(options.w0[i])) detail::bad_argument("w0[" + detail::text(i) + "]", "must be finite, got " + detail::text(options.w0[i]));
+      if (!std::isfinite(options.w0[i]))
+        detail::bad_argument("w0[" + detail::text(i) + "]", "must be finite, got " + detail::text(options.w0[i]));
     return options.w0;
   }
   std::mt19937_64 bits(options.seed);  // its output is fixed by the standard; the standard's distributions are not
@@ -34,10 +35,14 @@ bool all_zero(const std::vector<double>& x) {
 
 const char* name(FitStop stop) noexcept {
   switch (stop) {
-    case FitStop::epochs: return "epochs";
-    case FitStop::converged: return "converged";
-    case FitStop::diverged: return "diverged";
-    case FitStop::cancelled: return "cancelled";
+    case FitStop::epochs:
+      return "epochs";
+    case FitStop::converged:
+      return "converged";
+    case FitStop::diverged:
+      return "diverged";
+    case FitStop::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }
@@ -47,7 +52,8 @@ FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOpt
   if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
     detail::bad_argument("learning_rate", "must be positive and finite, got " + detail::text(options.learning_rate));
   if (options.epochs < 0) detail::bad_argument("epochs", "must be 0 or more, got " + detail::text(options.epochs));
-  if (!(options.tolerance >= 0)) detail::bad_argument("tolerance", "must be 0 or more, got " + detail::text(options.tolerance));
+  if (!(options.tolerance >= 0))
+    detail::bad_argument("tolerance", "must be 0 or more, got " + detail::text(options.tolerance));
   detail::check_view("keys", keys);
   std::vector<double> w = initial_w(options, keys.cols);
   detail::check_inputs(keys, keys, values, Gaussian(w));

@@ -1,6 +1,5 @@
-#include <attnpool/gradient.hpp>
-
 #include <algorithm>
+#include <attnpool/gradient.hpp>
 #include <cmath>
 #include <limits>
 
@@ -10,13 +9,15 @@
 namespace attnpool {
 namespace {
 
-detail::Moments moments_of(const Gaussian& score) { return score.is_scalar() ? detail::Moments::scalar : detail::Moments::per_dimension; }
+detail::Moments moments_of(const Gaussian& score) {
+  return score.is_scalar() ? detail::Moments::scalar : detail::Moments::per_dimension;
+}
 
-// d out[v] / d w_p = -Cov(v, w_p delta_p^2) under the weights. The kernels sum the scaled square e_p = w_p^2 s^2 delta_p^2, s^2 = log2(e) / 2, so it
-// is -Cov(v, e_p) / (w_p s^2); at w_p = 0 that is the limit 0.
+// d out[v] / d w_p = -Cov(v, w_p delta_p^2) under the weights. The kernels sum the scaled square e_p = w_p^2 s^2
+// delta_p^2, s^2 = log2(e) / 2, so it is -Cov(v, e_p) / (w_p s^2); at w_p = 0 that is the limit 0.
 template <class T>
-double derivative(const detail::PreparedValues<T>& values, const KeyRange& range, const Gaussian& score, const detail::QuerySums& q,
-                  std::size_t lane, std::size_t p, std::size_t v) {
+double derivative(const detail::PreparedValues<T>& values, const KeyRange& range, const Gaussian& score,
+                  const detail::QuerySums& q, std::size_t lane, std::size_t p, std::size_t v) {
   const double weight = q.of(0, lane), mean = q.of(1 + v, lane) / weight;
   const std::size_t moment = (1 + p) * (1 + values.cols);
   if (!(weight > 0) || values.irregular(range, q.first + lane, v) != 0) return std::numeric_limits<double>::quiet_NaN();
@@ -29,8 +30,8 @@ double derivative(const detail::PreparedValues<T>& values, const KeyRange& range
 }  // namespace
 
 template <class T>
-void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, MatrixView<T> gradient,
-                   const Options& options) {
+void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+                   MatrixView<T> gradient, const Options& options) {
   detail::check_inputs(queries, keys, values, score);
   detail::check_view("out", out);
   detail::check_equal("out", "rows", out.rows, queries.rows, "queries");
@@ -38,7 +39,9 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
   const std::size_t parameters = score.w().size();
   detail::check_view("gradient", gradient);
   detail::check_equal("gradient", "rows", gradient.rows, queries.rows, "queries");
-  detail::check_equal("gradient", "columns", gradient.cols, detail::checked_product("gradient", parameters, values.cols), "entries of w times columns of values");
+  detail::check_equal("gradient", "columns", gradient.cols,
+                      detail::checked_product("gradient", parameters, values.cols),
+                      "entries of w times columns of values");
   for (auto [name, view] : {std::pair{"queries", queries}, {"keys", keys}, {"values", values}}) {
     detail::check_no_overlap("out", out, name, view);
     detail::check_no_overlap("gradient", gradient, name, view);
@@ -47,17 +50,19 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
   detail::Workspace<T> workspace;
   workspace.values.prepare(values);
   const detail::PreparedValues<T>& prepared = workspace.values;
-  detail::for_each_query<T>(queries, keys, score, moments_of(score), options, workspace, [&](const detail::QuerySums& q) {
-    double mean[detail::query_block];
-    for (std::size_t v = 0; v < values.cols; ++v) {
-      detail::weighted_means(prepared, options.range, q, v, mean);
-      for (std::size_t i = 0; i < q.count; ++i) {
-        out(q.first + i, v) = static_cast<T>(mean[i]);
-        for (std::size_t p = 0; p < parameters; ++p)
-          gradient(q.first + i, p * values.cols + v) = static_cast<T>(derivative(prepared, options.range, score, q, i, p, v));
-      }
-    }
-  });
+  detail::for_each_query<T>(queries, keys, score, moments_of(score), options, workspace,
+                            [&](const detail::QuerySums& q) {
+                              double mean[detail::query_block];
+                              for (std::size_t v = 0; v < values.cols; ++v) {
+                                detail::weighted_means(prepared, options.range, q, v, mean);
+                                for (std::size_t i = 0; i < q.count; ++i) {
+                                  out(q.first + i, v) = static_cast<T>(mean[i]);
+                                  for (std::size_t p = 0; p < parameters; ++p)
+                                    gradient(q.first + i, p * values.cols + v) =
+                                        static_cast<T>(derivative(prepared, options.range, score, q, i, p, v));
+                                }
+                              }
+                            });
 }
 
 template <class T>
@@ -72,22 +77,25 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   detail::Workspace<T> workspace;
   workspace.values.prepare(values);
   const detail::PreparedValues<T>& prepared = workspace.values;
-  // Per query: sum of squared residuals, then sum of residual * derivative; added afterwards in the order of the queries.
+  // Per query: sum of squared residuals, then sum of residual * derivative; added afterwards in the order of the
+  // queries.
   std::vector<double> terms(detail::checked_product("queries", queries.rows, 1 + parameters));
-  detail::for_each_query<T>(queries, keys, score, moments_of(score), options, workspace, [&](const detail::QuerySums& q) {
-    double mean[detail::query_block];
-    double* first_term = terms.data() + q.first * (1 + parameters);
-    std::fill(first_term, first_term + q.count * (1 + parameters), 0.0);
-    for (std::size_t v = 0; v < values.cols; ++v) {
-      detail::weighted_means(prepared, options.range, q, v, mean);
-      for (std::size_t i = 0; i < q.count; ++i) {
-        double* term = first_term + i * (1 + parameters);
-        const double residual = mean[i] - static_cast<double>(targets(q.first + i, v));
-        term[0] += residual * residual;
-        for (std::size_t p = 0; p < parameters; ++p) term[1 + p] += residual * derivative(prepared, options.range, score, q, i, p, v);
-      }
-    }
-  });
+  detail::for_each_query<T>(queries, keys, score, moments_of(score), options, workspace,
+                            [&](const detail::QuerySums& q) {
+                              double mean[detail::query_block];
+                              double* first_term = terms.data() + q.first * (1 + parameters);
+                              std::fill(first_term, first_term + q.count * (1 + parameters), 0.0);
+                              for (std::size_t v = 0; v < values.cols; ++v) {
+                                detail::weighted_means(prepared, options.range, q, v, mean);
+                                for (std::size_t i = 0; i < q.count; ++i) {
+                                  double* term = first_term + i * (1 + parameters);
+                                  const double residual = mean[i] - static_cast<double>(targets(q.first + i, v));
+                                  term[0] += residual * residual;
+                                  for (std::size_t p = 0; p < parameters; ++p)
+                                    term[1 + p] += residual * derivative(prepared, options.range, score, q, i, p, v);
+                                }
+                              }
+                            });
   std::vector<double> total(1 + parameters);
   for (std::size_t q = 0; q < queries.rows; ++q)
     for (std::size_t p = 0; p <= parameters; ++p) total[p] += terms[q * (1 + parameters) + p];
@@ -98,10 +106,10 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   return result;
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                               \
-  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, MatrixView<T>, const Options&);         \
-  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, \
-                                         const Gaussian&, Loss, const Options&);
+#define ATTNPOOL_INSTANTIATE(T)                                                                                       \
+  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, MatrixView<T>, const Options&); \
+  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,               \
+                                         MatrixView<const T>, const Gaussian&, Loss, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

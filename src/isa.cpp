@@ -1,6 +1,7 @@
-// Which kernels run. Detection asks the operating system too: __builtin_cpu_supports checks XGETBV for the state it saves.
-#include <attnpool/isa.hpp>
+// Which kernels run. Detection asks the operating system too: __builtin_cpu_supports checks XGETBV for the state it
+// saves.
 #include <atomic>
+#include <attnpool/isa.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -9,11 +10,21 @@
 #include "dispatch.hpp"
 
 namespace attnpool {
-namespace scalar { extern const detail::KernelTable table; }
-namespace sse2 { extern const detail::KernelTable table; }
-namespace avx2 { extern const detail::KernelTable table; }
-namespace avx512 { extern const detail::KernelTable table; }
-namespace neon { extern const detail::KernelTable table; }
+namespace scalar {
+extern const detail::KernelTable table;
+}
+namespace sse2 {
+extern const detail::KernelTable table;
+}
+namespace avx2 {
+extern const detail::KernelTable table;
+}
+namespace avx512 {
+extern const detail::KernelTable table;
+}
+namespace neon {
+extern const detail::KernelTable table;
+}
 
 namespace {
 
@@ -31,7 +42,8 @@ struct Entry {
   const detail::KernelTable* table;
   bool (*supported)();
 };
-constexpr Entry entries[] = {  // weakest first
+constexpr Entry entries[] = {
+    // weakest first
     {Isa::scalar, &scalar::table, always},
 #if defined(ATTNPOOL_HAS_SSE2)
     {Isa::sse2, &sse2::table, always},
@@ -79,11 +91,16 @@ Isa default_isa() {
 
 const char* name(Isa isa) noexcept {
   switch (isa) {
-    case Isa::scalar: return "scalar";
-    case Isa::sse2: return "sse2";
-    case Isa::avx2: return "avx2";
-    case Isa::avx512: return "avx512";
-    case Isa::neon: return "neon";
+    case Isa::scalar:
+      return "scalar";
+    case Isa::sse2:
+      return "sse2";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+    case Isa::neon:
+      return "neon";
   }
   return "unknown";
 }
@@ -104,7 +121,8 @@ std::vector<Isa> supported_isas() {
 Isa isa_from_name(const char* wanted) {
   for (Isa isa : supported_isas())
     if (std::strcmp(name(isa), wanted) == 0) return isa;
-  throw std::invalid_argument("ISA '" + std::string(wanted) + "' is unknown or not supported here; supported: " + supported_names());
+  throw std::invalid_argument("ISA '" + std::string(wanted) +
+                              "' is unknown or not supported here; supported: " + supported_names());
 }
 
 Isa active_isa() {
@@ -115,7 +133,8 @@ Isa active_isa() {
 ScopedIsa::ScopedIsa(Isa isa) : previous_(not_forced) {
   const Entry* entry = find(isa);
   if (!entry || !entry->supported())
-    throw std::invalid_argument("ISA '" + std::string(name(isa)) + "' is not supported here; supported: " + supported_names());
+    throw std::invalid_argument("ISA '" + std::string(name(isa)) +
+                                "' is not supported here; supported: " + supported_names());
   previous_ = forced.exchange(static_cast<int>(isa), std::memory_order_acq_rel);
 }
 

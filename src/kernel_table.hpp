@@ -1,49 +1,53 @@
 #pragma once
-// The one door between src/ and simd/: plain structs of pointers, filled once per ISA. Nothing here may be instantiated differently
-// by differently flagged objects, so there is no function, no std:: type and no default member initialiser in this header.
+// The one door between src/ and simd/: plain structs of pointers, filled once per ISA. Nothing here may be instantiated
+// differently by differently flagged objects, so there is no function, no std:: type and no default member initialiser
+// in this header.
 #include <cstddef>
 
 namespace attnpool::detail {
 
-// Note [Order of sums]. A query's weights are summed in an order that depends on nothing but the keys: tiles of tile_keys keys in T,
-// tiles added to a compensated (hi, lo) total within a chunk, chunks added in double by the caller. 96 keys keep the
-// float error of a tile near 2e-7 and cost 2 x 6 operations per 96 x 13; 96 is a multiple of every register tile.
+// Note [Order of sums]. A query's weights are summed in an order that depends on nothing but the keys: tiles of
+// tile_keys keys in T, tiles added to a compensated (hi, lo) total within a chunk, chunks added in double by the
+// caller. 96 keys keep the float error of a tile near 2e-7 and cost 2 x 6 operations per 96 x 13; 96 is a multiple of
+// every register tile.
 inline constexpr std::size_t tile_keys = 96;
 // Queries per kernel call; a multiple of every ISA's register group.
 inline constexpr std::size_t query_block = 64;
-// Block kernels clamp exponents here: a weight of 2^-90 (2^-900) beside a sum of at least 2^-32, 2^-58 of it. Not lower, because products
-// with values would then be subnormal, which costs Intel CPUs 30 times the time.
+// Block kernels clamp exponents here: a weight of 2^-90 (2^-900) beside a sum of at least 2^-32, 2^-58 of it. Not
+// lower, because products with values would then be subnormal, which costs Intel CPUs 30 times the time.
 template <class T>
 inline constexpr T largest_exponent = sizeof(T) == 4 ? T(90) : T(900);
 
 // How squared distances are formed, in units of the exponent.
 //   scaled   sum (q - k)^2: coordinates centred and scaled beforehand
 //   raw      sum (scale (q - k))^2: coordinates as the user gave them; differences of floats are all but exact
-//   product  |q|^2 + |k|^2 - 2 q.k of scaled coordinates, one operation per dimension; where the norms are small enough to allow it
+//   product  |q|^2 + |k|^2 - 2 q.k of scaled coordinates, one operation per dimension; where the norms are small enough
+//   to allow it
 enum class Form { scaled, raw, product };
 
 // One block of queries against one chunk of keys. Lanes are queries.
 template <class T>
 struct BlockTask {
-  const T* queries;         // [dims][query_block]; in product form -2 q, and their squared norms as a further row
-  std::size_t lane_count;   // a multiple of the ISA's lanes (the caller pads with copies of a real query)
-  const T* keys;            // [key_count][dims]
-  const T* values;          // [key_count][cols], finite
+  const T* queries;        // [dims][query_block]; in product form -2 q, and their squared norms as a further row
+  std::size_t lane_count;  // a multiple of the ISA's lanes (the caller pads with copies of a real query)
+  const T* keys;           // [key_count][dims]
+  const T* values;         // [key_count][cols], finite
   std::size_t key_count;
   std::size_t dims;
   std::size_t cols;
   Form form;
-  const T* scale;           // [dims], raw form only
-  const T* key_norms;       // [key_count] squared norms, product form only
-  bool in_range;            // dims = 1: it is known that no exponent reaches largest_exponent, so none is clamped
-  const T* visible;         // null: every lane sees every key; else [3][query_block]: begin, end, excluded, as key numbers
-                            // in this chunk, exact in T
-  T* tile;                  // scratch, 2 * tile_keys * query_block
-  T* sums;                  // out: [sum_count][2][query_block], hi and lo
+  const T* scale;      // [dims], raw form only
+  const T* key_norms;  // [key_count] squared norms, product form only
+  bool in_range;       // dims = 1: it is known that no exponent reaches largest_exponent, so none is clamped
+  const T* visible;    // null: every lane sees every key; else [3][query_block]: begin, end, excluded, as key numbers
+                       // in this chunk, exact in T
+  T* tile;             // scratch, 2 * tile_keys * query_block
+  T* sums;             // out: [sum_count][2][query_block], hi and lo
 };
 // pool writes 1 + cols sums: of w and of w * value[v].
-// gradient (not in product form) writes (1 + parameters) * (1 + cols): those, then for each parameter p the same with w * delta_p^2 in place of w, where
-// delta_p^2 is the scaled squared distance, in dimension p if per_dimension, else summed over dimensions.
+// gradient (not in product form) writes (1 + parameters) * (1 + cols): those, then for each parameter p the same with w
+// * delta_p^2 in place of w, where delta_p^2 is the scaled squared distance, in dimension p if per_dimension, else
+// summed over dimensions.
 
 // One query against many keys. Lanes are keys, keys are [dims][key_stride] (transposed) and scaled.
 // relative(k) = |q - k|^2 - |q - r|^2 = sum_d (r - k)(2 q - r - k): exact near the reference key r, however far q is.
@@ -57,12 +61,12 @@ struct RowTask {
   std::size_t dims;
 };
 
-// Few queries, many keys: one query, a stretch of keys and values as the user gave them, read once. Lanes are keys, or in many dimensions
-// (columns) lie along a key (value).
+// Few queries, many keys: one query, a stretch of keys and values as the user gave them, read once. Lanes are keys, or
+// in many dimensions (columns) lie along a key (value).
 template <class T>
 struct StreamTask {
-  const T* query;   // [dims], raw
-  const T* scale;   // [dims]
+  const T* query;  // [dims], raw
+  const T* scale;  // [dims]
   const T* keys;
   std::size_t key_stride;
   const T* values;
@@ -71,9 +75,9 @@ struct StreamTask {
   std::size_t key_count;
   std::size_t dims;
   std::size_t cols;
-  T* scratch;       // (dims + cols + 1) * tile_keys
-  double* sums;     // [1 + cols], added to: w and w * (value - origin)
-  T* smallest;      // [cols], updated: bounds of value - origin
+  T* scratch;    // (dims + cols + 1) * tile_keys
+  double* sums;  // [1 + cols], added to: w and w * (value - origin)
+  T* smallest;   // [cols], updated: bounds of value - origin
   T* largest;
   bool* irregular;  // set if a distance is not finite
 };
@@ -83,7 +87,8 @@ struct Kernels {
   std::size_t lanes;
   void (*exp)(const T* x, T* out, std::size_t count) noexcept;
   void (*exp_nonpositive)(const T* x, T* out, std::size_t count) noexcept;
-  // staging of count elements, or null: e^(x - max) is kept there and out is written once, past the caches. next: a row to fetch meanwhile, or null.
+  // staging of count elements, or null: e^(x - max) is kept there and out is written once, past the caches. next: a row
+  // to fetch meanwhile, or null.
   void (*softmax)(const T* scores, T* out, std::size_t count, T* staging, const T* next) noexcept;
   // max and sum of e^(x - max); sum = 0 and max = -inf if there is nothing but -inf.
   void (*log_sum_exp)(const T* scores, std::size_t count, T* max, T* sum) noexcept;

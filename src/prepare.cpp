@@ -61,18 +61,22 @@ void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys) {
   if (box.enclose(keys)) return;
   for (std::size_t k = 0; k < keys.rows; ++k)
     for (std::size_t d = 0; d < keys.cols; ++d)
-      if (!std::isfinite(keys(k, d))) bad_argument("keys[" + text(k) + "," + text(d) + "]", "must be finite, got " + text(keys(k, d)));
+      if (!std::isfinite(keys(k, d)))
+        bad_argument("keys[" + text(k) + "," + text(d) + "]", "must be finite, got " + text(keys(k, d)));
 }
 
-// out = (in - middle) * factor per column, packed. A single packed column is one long row, so that the loop vectorises along it.
+// out = (in - middle) * factor per column, packed. A single packed column is one long row, so that the loop vectorises
+// along it.
 template <class T>
 void move_and_scale(MatrixView<const T> in, const double* middle, const double* factor, T* out) {
   if (in.cols == 1 && in.row_stride == 1) {
-    for (std::size_t k = 0; k < in.rows; ++k) out[k] = static_cast<T>((static_cast<double>(in.data[k]) - middle[0]) * factor[0]);
+    for (std::size_t k = 0; k < in.rows; ++k)
+      out[k] = static_cast<T>((static_cast<double>(in.data[k]) - middle[0]) * factor[0]);
     return;
   }
   for (std::size_t k = 0; k < in.rows; ++k, out += in.cols)
-    for (std::size_t c = 0; c < in.cols; ++c) out[c] = static_cast<T>((static_cast<double>(in(k, c)) - middle[c]) * factor[c]);
+    for (std::size_t c = 0; c < in.cols; ++c)
+      out[c] = static_cast<T>((static_cast<double>(in(k, c)) - middle[c]) * factor[c]);
 }
 
 }  // namespace
@@ -107,7 +111,8 @@ void PreparedKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, boo
   double largest = 0;
   for (std::size_t k = 0; k < count; ++k) {
     double norm = 0;
-    for (std::size_t d = 0; d < dims; ++d) norm += static_cast<double>(keys[k * dims + d]) * static_cast<double>(keys[k * dims + d]);
+    for (std::size_t d = 0; d < dims; ++d)
+      norm += static_cast<double>(keys[k * dims + d]) * static_cast<double>(keys[k * dims + d]);
     norms[k] = static_cast<T>(norm);
     largest = std::max(largest, norm);
   }
@@ -164,7 +169,8 @@ void PreparedValues<T>::prepare(MatrixView<const T> in) {
 }
 
 template <class T>
-typename PreparedValues<T>::Counts PreparedValues<T>::between(std::size_t begin, std::size_t end, std::size_t col) const {
+typename PreparedValues<T>::Counts PreparedValues<T>::between(std::size_t begin, std::size_t end,
+                                                              std::size_t col) const {
   const Counts &a = irregular_[begin * cols + col], &b = irregular_[end * cols + col];
   return {b.nan - a.nan, b.positive - a.positive, b.negative - a.negative};
 }

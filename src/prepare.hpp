@@ -15,9 +15,10 @@ namespace attnpool::detail {
 inline constexpr double exponent_scale = 0.84932180028801904272;
 inline constexpr double exponent_scale_squared = 0.72134752044448170368;
 
-// Keys [K, D] as the block kernels take them, in a form (see Form) chosen by how many bandwidths the keys span, never by the queries:
-//   scaled   (x - middle) * scale rounded to T, so with an error of reach * epsilon in every coordinate: up to a reach of 8
-//   raw      as they are, scaled after the subtraction: one operation more per dimension and pair, no such error
+// Keys [K, D] as the block kernels take them, in a form (see Form) chosen by how many bandwidths the keys span, never
+// by the queries:
+//   scaled   (x - middle) * scale rounded to T, so with an error of reach * epsilon in every coordinate: up to a reach
+//   of 8 raw      as they are, scaled after the subtraction: one operation more per dimension and pair, no such error
 //   product  scaled, from 4 dimensions on and squared norms of at most 32: an error of some 100 epsilon in an exponent
 // The smallest and the largest entry of every column.
 template <class T>
@@ -36,8 +37,8 @@ struct BoundingBox {
 // prepare() may be called again and again; memory is kept.
 template <class T>
 struct PreparedKeys {
-  static constexpr double scaled_reach = 8;    // in units of the exponent: 9.4 bandwidths from the middle
-  static constexpr double largest_norm = 32;   // likewise, squared
+  static constexpr double scaled_reach = 8;   // in units of the exponent: 9.4 bandwidths from the middle
+  static constexpr double largest_norm = 32;  // likewise, squared
   static constexpr std::size_t product_dims = 4;
 
   std::size_t count = 0, dims = 0;
@@ -46,15 +47,16 @@ struct PreparedKeys {
   std::vector<double> centre;
   std::vector<double> scale;
   std::vector<double> extent;  // largest |x - centre| * scale per dimension
-  std::vector<T> keys;       // [count][dims]
-  std::vector<T> raw_scale;  // [dims], raw form
-  std::vector<T> norms;      // [count], product form
+  std::vector<T> keys;         // [count][dims]
+  std::vector<T> raw_scale;    // [dims], raw form
+  std::vector<T> norms;        // [count], product form
 
   void prepare(MatrixView<const T> keys, const Gaussian& score, bool may_use_product);
 };
 
-// Values [K, V] moved and scaled per column by exact powers of two to [-1, 1], so that rounding is relative to the spread of a column,
-// not to its distance from 0, and neither huge nor tiny values overflow or vanish. Entries that are not finite are kept aside.
+// Values [K, V] moved and scaled per column by exact powers of two to [-1, 1], so that rounding is relative to the
+// spread of a column, not to its distance from 0, and neither huge nor tiny values overflow or vanish. Entries that are
+// not finite are kept aside.
 template <class T>
 struct PreparedValues {
   std::size_t count = 0, cols = 0;

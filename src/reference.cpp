@@ -1,5 +1,4 @@
 #include <attnpool/reference.hpp>
-
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -48,8 +47,10 @@ double weighted_mean(const std::vector<double>& p, In<T> values, const KeyRange&
     if (!range.contains(q, k, p.size())) continue;
     seen = true;
     const double value = static_cast<double>(values(k, v));
-    if (!std::isfinite(value)) irregular += value;
-    else mean += p[k] * value;
+    if (!std::isfinite(value))
+      irregular += value;
+    else
+      mean += p[k] * value;
   }
   if (!seen || std::isnan(mean)) return nan;
   return irregular != 0 ? irregular : mean;
@@ -70,7 +71,8 @@ void log_sum_exp(In<T> scores, T* out) {
       const double x = static_cast<double>(scores(r, c));
       max = x > max || std::isnan(x) ? x : max;
     }
-    for (std::size_t c = 0; c < scores.cols && std::isfinite(max); ++c) sum += std::exp(static_cast<double>(scores(r, c)) - max);
+    for (std::size_t c = 0; c < scores.cols && std::isfinite(max); ++c)
+      sum += std::exp(static_cast<double>(scores(r, c)) - max);
     out[r] = static_cast<T>(std::isfinite(max) ? max + std::log(sum) : max);
   }
 }
@@ -102,12 +104,14 @@ template <class T>
 void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
-    for (std::size_t v = 0; v < values.cols; ++v) out(q, v) = static_cast<T>(weighted_mean<T>(p, values, options.range, q, v));
+    for (std::size_t v = 0; v < values.cols; ++v)
+      out(q, v) = static_cast<T>(weighted_mean<T>(p, values, options.range, q, v));
   }
 }
 
 template <class T>
-void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights, const Options& options) {
+void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
+                       const Options& options) {
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
     for (std::size_t k = 0; k < keys.rows; ++k) {
@@ -119,8 +123,8 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
 }
 
 template <class T>
-void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, MatrixView<T> gradient,
-                   const Options& options) {
+void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+                   MatrixView<T> gradient, const Options& options) {
   const std::size_t parameters = score.w().size();
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
@@ -149,7 +153,8 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
                               MatrixView<const T> targets, const Gaussian& score, Loss loss, const Options& options) {
   const std::size_t parameters = score.w().size(), cols = values.cols;
   std::vector<T> out(queries.rows * cols), gradient(queries.rows * parameters * cols);
-  reference::pool_gradient<T>(queries, keys, values, score, {out.data(), queries.rows, cols}, {gradient.data(), queries.rows, parameters * cols}, options);
+  reference::pool_gradient<T>(queries, keys, values, score, {out.data(), queries.rows, cols},
+                              {gradient.data(), queries.rows, parameters * cols}, options);
   const double of_square = loss == Loss::mean ? 1 / static_cast<double>(out.size()) : 0.5;
   LossAndGradient result{0, std::vector<double>(parameters)};
   for (std::size_t q = 0; q < queries.rows; ++q)
@@ -162,16 +167,16 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   return result;
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                               \
-  template void exp<T>(const std::type_identity_t<T>*, T*, std::size_t);                                                      \
-  template void softmax<T>(In<T>, MatrixView<T>);                                                                             \
-  template void log_sum_exp<T>(In<T>, T*);                                                                                    \
-  template void average_pool<T>(In<T>, MatrixView<T>);                                                                        \
-  template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                                 \
-  template void attention_weights<T>(In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                           \
-  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, MatrixView<T>, const Options&);         \
-  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, \
-                                         const Gaussian&, Loss, const Options&);
+#define ATTNPOOL_INSTANTIATE(T)                                                                                       \
+  template void exp<T>(const std::type_identity_t<T>*, T*, std::size_t);                                              \
+  template void softmax<T>(In<T>, MatrixView<T>);                                                                     \
+  template void log_sum_exp<T>(In<T>, T*);                                                                            \
+  template void average_pool<T>(In<T>, MatrixView<T>);                                                                \
+  template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                         \
+  template void attention_weights<T>(In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                   \
+  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, MatrixView<T>, const Options&); \
+  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,               \
+                                         MatrixView<const T>, const Gaussian&, Loss, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

@@ -21,7 +21,8 @@ Gaussian Gaussian::from_bandwidth(double h) { return from_bandwidth(std::vector<
 Gaussian Gaussian::from_bandwidth(std::vector<double> h) {
   for (std::size_t i = 0; i < h.size(); ++i) {
     if (!(h[i] > 0) || !std::isfinite(h[i]) || !std::isfinite(1 / h[i]))
-      throw std::invalid_argument("bandwidth[" + detail::text(i) + "]: must be a positive number with a finite reciprocal, got " + detail::text(h[i]));
+      throw std::invalid_argument("bandwidth[" + detail::text(i) +
+                                  "]: must be a positive number with a finite reciprocal, got " + detail::text(h[i]));
     h[i] = 1 / h[i];
   }
   if (h.empty()) throw std::invalid_argument("bandwidth: needs at least one entry, got none");

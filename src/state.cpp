@@ -1,6 +1,5 @@
-#include <attnpool/state.hpp>
-
 #include <algorithm>
+#include <attnpool/state.hpp>
 #include <cmath>
 #include <limits>
 
@@ -13,7 +12,8 @@ namespace {
 
 constexpr double ln2 = 0.69314718055994530942;
 
-// (m, l, acc) += (m2, l2, acc2): both counted from the larger of the two maxima. An empty side is skipped, so -inf - -inf never happens.
+// (m, l, acc) += (m2, l2, acc2): both counted from the larger of the two maxima. An empty side is skipped, so -inf -
+// -inf never happens.
 void merge_into(double& m, double& l, double* acc, double m2, double l2, const double* acc2, std::size_t cols) {
   if (l2 == 0) return;
   if (l == 0) {
@@ -39,7 +39,8 @@ PoolState<T>::PoolState(MatrixView<const T> queries, std::size_t value_cols, con
   detail::check_positive("value_cols", "column", value_cols);
   detail::check_dimensions(score, queries.cols);
   queries_.resize(detail::checked_product("queries", query_count_, dims_));
-  for (std::size_t q = 0; q < query_count_; ++q) std::copy(queries.row(q), queries.row(q) + dims_, queries_.data() + q * dims_);
+  for (std::size_t q = 0; q < query_count_; ++q)
+    std::copy(queries.row(q), queries.row(q) + dims_, queries_.data() + q * dims_);
   m_.assign(query_count_, -std::numeric_limits<double>::infinity());
   l_.assign(query_count_, 0.0);
   acc_.assign(detail::checked_product("value_cols", query_count_, value_cols), 0.0);
@@ -57,8 +58,8 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   detail::Workspace<T> workspace;
   workspace.values.prepare(values);
   const detail::PreparedValues<T>& prepared = workspace.values;
-  detail::for_each_query<T>({queries_.data(), query_count_, dims_}, keys, score_, detail::Moments::none, options, workspace,
-                            [&](const detail::QuerySums& q) {
+  detail::for_each_query<T>({queries_.data(), query_count_, dims_}, keys, score_, detail::Moments::none, options,
+                            workspace, [&](const detail::QuerySums& q) {
                               for (std::size_t i = 0; i < q.count; ++i) {
                                 const double l = q.of(0, i);
                                 const std::size_t query = q.first + i;
@@ -67,7 +68,8 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
                                 for (std::size_t v = 0; v < value_cols_; ++v) {
                                   const double irregular = prepared.irregular(options.range, query, v);
                                   chunk.acc_[query * value_cols_ + v] =
-                                      irregular != 0 ? irregular : prepared.unit[v] * q.of(1 + v, i) + prepared.middle[v] * l;
+                                      irregular != 0 ? irregular
+                                                     : prepared.unit[v] * q.of(1 + v, i) + prepared.middle[v] * l;
                                 }
                               }
                             });
@@ -77,14 +79,17 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
 template <class T>
 void PoolState<T>::merge(const PoolState& other) {
   if (other.query_count_ != query_count_ || other.dims_ != dims_)
-    detail::bad_argument("other", "must have the same queries: " + detail::text(query_count_) + " x " + detail::text(dims_) + ", got " +
-                                      detail::text(other.query_count_) + " x " + detail::text(other.dims_));
+    detail::bad_argument("other", "must have the same queries: " + detail::text(query_count_) + " x " +
+                                      detail::text(dims_) + ", got " + detail::text(other.query_count_) + " x " +
+                                      detail::text(other.dims_));
   detail::check_equal("other", "value columns", other.value_cols_, value_cols_, "this state");
   if (other.score_.w() != score_.w()) detail::bad_argument("other", "has another w");
   const auto same = [](T a, T b) { return a == b || (std::isnan(a) && std::isnan(b)); };
-  if (!std::equal(queries_.begin(), queries_.end(), other.queries_.begin(), same)) detail::bad_argument("other", "has other queries");
+  if (!std::equal(queries_.begin(), queries_.end(), other.queries_.begin(), same))
+    detail::bad_argument("other", "has other queries");
   for (std::size_t q = 0; q < query_count_; ++q)
-    merge_into(m_[q], l_[q], acc_.data() + q * value_cols_, other.m_[q], other.l_[q], other.acc_.data() + q * value_cols_, value_cols_);
+    merge_into(m_[q], l_[q], acc_.data() + q * value_cols_, other.m_[q], other.l_[q],
+               other.acc_.data() + q * value_cols_, value_cols_);
 }
 
 template <class T>

@@ -27,8 +27,8 @@ struct Piece {  // keys of one query that one task streams
 }  // namespace
 
 template <class T>
-bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score, MatrixView<T> out,
-              const Options& options) {
+bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score,
+              MatrixView<T> out, const Options& options) {
   if (!is_few(queries.rows, keys.rows)) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
@@ -49,11 +49,13 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
       for (std::size_t d = 0; d < dims; ++d)
         if (!std::isfinite(keys(k, d))) return false;
     for (int i = 0; i < 2; ++i)
-      for (std::size_t k = seen.begin[i]; k < seen.end[i]; k += piece_keys) pieces.push_back({q, k, std::min(piece_keys, seen.end[i] - k)});
+      for (std::size_t k = seen.begin[i]; k < seen.end[i]; k += piece_keys)
+        pieces.push_back({q, k, std::min(piece_keys, seen.end[i] - k)});
   }
   const std::vector<T> origin(values.row(0), values.row(0) + cols);
   const Kernels<T>& kernels = active_kernels<T>();
-  const int threads = threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(keys.rows) * static_cast<double>(2 * dims + cols + 14));
+  const int threads = threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(keys.rows) *
+                                                       static_cast<double>(2 * dims + cols + 14));
   // What a task writes as it goes is its thread's own; the results of all pieces are touched once.
   struct Scratch {
     AlignedVector<T> tile, smallest, largest;
@@ -76,9 +78,9 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
     std::fill(s.smallest.begin(), s.smallest.end(), std::numeric_limits<T>::max());
     std::fill(s.largest.begin(), s.largest.end(), std::numeric_limits<T>::lowest());
     bool found = false;
-    kernels.stream({query_copy.data() + piece.query * dims, scale.data(), keys.row(piece.first), keys.row_stride, values.row(piece.first),
-                    values.row_stride, origin.data(), piece.count, dims, cols, s.tile.data(), s.sums.data(), s.smallest.data(),
-                    s.largest.data(), &found});
+    kernels.stream({query_copy.data() + piece.query * dims, scale.data(), keys.row(piece.first), keys.row_stride,
+                    values.row(piece.first), values.row_stride, origin.data(), piece.count, dims, cols, s.tile.data(),
+                    s.sums.data(), s.smallest.data(), s.largest.data(), &found});
     irregular[i] = found;
     std::copy_n(s.sums.begin(), 1 + cols, sums.begin() + static_cast<std::ptrdiff_t>(i * (1 + cols)));
     std::copy_n(s.smallest.begin(), cols, smallest.begin() + static_cast<std::ptrdiff_t>(i * cols));
@@ -106,11 +108,14 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
       result[q * cols + v] = static_cast<T>(static_cast<double>(origin[v]) + std::clamp(sum / weight, low, high));
     }
   }
-  for (std::size_t q = 0; q < queries.rows; ++q) std::copy(result.data() + q * cols, result.data() + (q + 1) * cols, out.row(q));
+  for (std::size_t q = 0; q < queries.rows; ++q)
+    std::copy(result.data() + q * cols, result.data() + (q + 1) * cols, out.row(q));
   return true;
 }
 
-template bool pool_few(MatrixView<const float>, MatrixView<const float>, MatrixView<const float>, const Gaussian&, MatrixView<float>, const Options&);
-template bool pool_few(MatrixView<const double>, MatrixView<const double>, MatrixView<const double>, const Gaussian&, MatrixView<double>, const Options&);
+template bool pool_few(MatrixView<const float>, MatrixView<const float>, MatrixView<const float>, const Gaussian&,
+                       MatrixView<float>, const Options&);
+template bool pool_few(MatrixView<const double>, MatrixView<const double>, MatrixView<const double>, const Gaussian&,
+                       MatrixView<double>, const Options&);
 
 }  // namespace attnpool::detail

@@ -17,7 +17,8 @@
 namespace attnpool {
 namespace {
 
-// GCC's OpenMP runtime hangs in a child forked after a parallel region (its threads are gone, it waits for them): such a child stays serial.
+// GCC's OpenMP runtime hangs in a child forked after a parallel region (its threads are gone, it waits for them): such
+// a child stays serial.
 std::atomic<bool> used_a_team{false};
 std::atomic<bool> is_forked_child{false};
 

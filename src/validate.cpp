@@ -13,7 +13,8 @@ void bad_argument(const std::string& argument, const std::string& problem) {
 
 std::size_t checked_product(const char* name, std::size_t a, std::size_t b) {
   std::size_t n;
-  if (__builtin_mul_overflow(a, b, &n) || n > (SIZE_MAX >> 4)) bad_argument(name, "size " + text(a) + " x " + text(b) + " overflows");
+  if (__builtin_mul_overflow(a, b, &n) || n > (SIZE_MAX >> 4))
+    bad_argument(name, "size " + text(a) + " x " + text(b) + " overflows");
   return n;
 }
 
@@ -36,7 +37,8 @@ void check_no_overlap(const char* out_name, MatrixView<T> out, const char* in_na
 
 void check_equal(const char* name, const char* what, std::size_t got, std::size_t want, const char* other) {
   if (got != want)
-    bad_argument(name, std::string("must have ") + text(want) + " " + what + " to match " + other + ", got " + text(got));
+    bad_argument(name,
+                 std::string("must have ") + text(want) + " " + what + " to match " + other + ", got " + text(got));
 }
 
 void check_positive(const char* name, const char* what, std::size_t got) {
@@ -59,18 +61,19 @@ void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, const G
 }
 
 template <class T>
-void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score) {
+void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
+                  const Gaussian& score) {
   check_inputs(queries, keys, score);
   check_view("values", values);
   check_positive("values", "column", values.cols);
   check_equal("values", "rows", values.rows, keys.rows, "keys");
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                      \
-  template void check_view(const char*, MatrixView<T>);                                                              \
-  template void check_view(const char*, MatrixView<const T>);                                                        \
-  template void check_no_overlap(const char*, MatrixView<T>, const char*, MatrixView<const T>);                      \
-  template void check_inputs(MatrixView<const T>, MatrixView<const T>, const Gaussian&);                             \
+#define ATTNPOOL_INSTANTIATE(T)                                                                 \
+  template void check_view(const char*, MatrixView<T>);                                         \
+  template void check_view(const char*, MatrixView<const T>);                                   \
+  template void check_no_overlap(const char*, MatrixView<T>, const char*, MatrixView<const T>); \
+  template void check_inputs(MatrixView<const T>, MatrixView<const T>, const Gaussian&);        \
   template void check_inputs(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, const Gaussian&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

@@ -1,5 +1,6 @@
 #pragma once
-// Every check on arguments, made before anything is written or any thread starts. All throw std::invalid_argument naming the argument and the value.
+// Every check on arguments, made before anything is written or any thread starts. All throw std::invalid_argument
+// naming the argument and the value.
 #include <attnpool/score.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
@@ -30,7 +31,8 @@ template <class T>
 void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score);
 // and values [K, V], V >= 1.
 template <class T>
-void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score);
+void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
+                  const Gaussian& score);
 
 // rows * cols, refused if it does not fit.
 std::size_t checked_product(const char* name, std::size_t a, std::size_t b);

@@ -1,5 +1,4 @@
 #include <attnpool/vmath.hpp>
-
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -51,13 +50,15 @@ void softmax(In<T> scores, MatrixView<T> out, const Options& options) {
   const bool in_place = out.data == scores.data && out.row_stride == scores.row_stride;
   if (!in_place) detail::check_no_overlap("out", out, "scores", scores);
   const detail::Kernels<T>& kernels = detail::active_kernels<T>();
-  const int threads = detail::threads_for(options.threads, 14.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
+  const int threads =
+      detail::threads_for(options.threads, 14.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
   if (scores.cols == 0) return;
   // A few rows a task: rows may be short.
   const std::size_t rows = 1 + 4096 / scores.cols, tasks = (scores.rows + rows - 1) / rows;
   // A result that no cache will hold is written past them, which saves reading it first.
   constexpr std::size_t past_caches = std::size_t{32} << 20;
-  const bool staged = !in_place && scores.rows * scores.cols * sizeof(T) >= past_caches && scores.cols >= 64 && scores.cols <= 65536;
+  const bool staged =
+      !in_place && scores.rows * scores.cols * sizeof(T) >= past_caches && scores.cols >= 64 && scores.cols <= 65536;
   std::vector<std::vector<T>> staging(static_cast<std::size_t>(threads), std::vector<T>(staged ? scores.cols : 0));
   detail::parallel_for(tasks, threads, options.progress, [&](std::size_t task, int worker) {
     T* stage = staged ? staging[static_cast<std::size_t>(worker)].data() : nullptr;
@@ -72,7 +73,8 @@ void log_sum_exp(In<T> scores, T* out, const Options& options) {
   if (scores.rows > 0 && !out) detail::bad_argument("out", "is null for " + detail::text(scores.rows) + " rows");
   detail::check_no_overlap<T>("out", {out, scores.rows ? std::size_t{1} : 0, scores.rows}, "scores", scores);
   const detail::Kernels<T>& kernels = detail::active_kernels<T>();
-  const int threads = detail::threads_for(options.threads, 12.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
+  const int threads =
+      detail::threads_for(options.threads, 12.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
   const std::size_t rows = 1 + 4096 / (scores.cols + 1), tasks = (scores.rows + rows - 1) / rows;
   constexpr T inf = std::numeric_limits<T>::infinity();
   detail::parallel_for(tasks, threads, options.progress, [&](std::size_t task, int) {

@@ -45,14 +45,16 @@ TEST_P(Batch, GivesTheBitsOfEachProblemAlone) {
     for (const std::size_t count : {1, 2, 7})
       for (const std::size_t queries : {1, 5, 64, 100})
         for (const std::size_t keys : {1, 3, 100, 200})
-          for (const std::size_t dims : {1, 2, 5}) expect_parts(Problem<T>::random(count * queries, count * keys, dims, 2), count);
+          for (const std::size_t dims : {1, 2, 5})
+            expect_parts(Problem<T>::random(count * queries, count * keys, dims, 2), count);
   });
 }
 
 TEST_P(Batch, RangesCountWithinAProblem) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const KeyRange range : {KeyRange::all_but_self(), KeyRange::causal(-1), KeyRange::window(3, 2), KeyRange::first(4)}) {
+    for (const KeyRange range :
+         {KeyRange::all_but_self(), KeyRange::causal(-1), KeyRange::window(3, 2), KeyRange::first(4)}) {
       auto batch = Problem<T>::random(6 * 40, 6 * 40);
       batch.options.range = range;
       expect_parts(batch, 6);

@@ -262,7 +262,8 @@ TEST_P(Softmax, ResultsBeyondTheCachesHaveTheBitsOfSmallOnes) {
     softmax<T>({scores.data(), rows, cols, cols + 2}, MatrixView<T>(out.data(), rows, cols, cols + 2));
     for (std::size_t r = 0; r < rows; r += 101) {
       softmax<T>({scores.data() + r * (cols + 2), 1, cols}, MatrixView<T>(row.data(), 1, cols));
-      EXPECT_TRUE(std::equal(row.begin(), row.end(), out.begin() + static_cast<std::ptrdiff_t>(r * (cols + 2)))) << "row " << r;
+      EXPECT_TRUE(std::equal(row.begin(), row.end(), out.begin() + static_cast<std::ptrdiff_t>(r * (cols + 2))))
+          << "row " << r;
       EXPECT_TRUE(std::isnan(out[r * (cols + 2) + cols])) << "gap after row " << r;
     }
   });

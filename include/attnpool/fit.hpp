@@ -17,14 +17,15 @@ struct FitProgress {
 };
 
 struct FitOptions {
-  std::vector<double> w0 = {};   ///< one entry, or one per dimension; empty: one, uniform in [0, 1) from seed, as in the chapter
+  std::vector<double> w0 =
+      {};  ///< one entry, or one per dimension; empty: one, uniform in [0, 1) from seed, as in the chapter
   std::uint64_t seed = 0;
   Loss loss = Loss::mean;
-  double learning_rate = 0.5;    ///< > 0
-  int epochs = 5;                ///< >= 0 steps of full-batch gradient descent, w -= learning_rate * gradient
-  bool leave_one_out = true;     ///< each point left out of its own prediction; without it w grows without bound
-  double tolerance = 0;          ///< > 0: stop when a step changes every w by at most tolerance * |w|
-  int threads = 0;               ///< as Options::threads
+  double learning_rate = 0.5;  ///< > 0
+  int epochs = 5;              ///< >= 0 steps of full-batch gradient descent, w -= learning_rate * gradient
+  bool leave_one_out = true;   ///< each point left out of its own prediction; without it w grows without bound
+  double tolerance = 0;        ///< > 0: stop when a step changes every w by at most tolerance * |w|
+  int threads = 0;             ///< as Options::threads
   std::function<bool(const FitProgress&)> progress = {};  ///< return false to stop
 };
 
@@ -39,18 +40,18 @@ enum class FitStop {
 const char* name(FitStop stop) noexcept;
 
 struct FitResult {
-  std::vector<double> w;        ///< after the last step; best_w if diverged or cancelled. Always finite
-  std::vector<double> best_w;   ///< the w with the lowest loss seen
+  std::vector<double> w;       ///< after the last step; best_w if diverged or cancelled. Always finite
+  std::vector<double> best_w;  ///< the w with the lowest loss seen
   double best_loss = 0;
-  double loss = 0;              ///< at w
-  std::vector<double> losses;                ///< loss at the start of every epoch, then at w
-  std::vector<std::vector<double>> ws;       ///< w at those losses
+  double loss = 0;                      ///< at w
+  std::vector<double> losses;           ///< loss at the start of every epoch, then at w
+  std::vector<std::vector<double>> ws;  ///< w at those losses
   FitStop stop = FitStop::epochs;
 };
 
-/// Learns w by gradient descent on the squared error of predicting values [K, V] at keys [K, D] (leave-one-out by default).
-/// Deterministic for any number of threads. Throws std::invalid_argument for bad options, as pool() for bad data, and when
-/// leave-one-out is asked of fewer than two points. A loss that diverges is a result, not an error.
+/// Learns w by gradient descent on the squared error of predicting values [K, V] at keys [K, D] (leave-one-out by
+/// default). Deterministic for any number of threads. Throws std::invalid_argument for bad options, as pool() for bad
+/// data, and when leave-one-out is asked of fewer than two points. A loss that diverges is a result, not an error.
 template <class T>
 FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOptions& options = {});
 

@@ -24,10 +24,11 @@ struct LossAndGradient {
   std::vector<double> gradient;  ///< d loss / d w, one entry per entry of score.w()
 };
 
-/// The loss of predicting targets [Q, V] at queries from keys and values, and its exact gradient in w. Queries whose prediction
-/// is NaN (they see no key) make the loss NaN. Sums over queries are in double, in a fixed order.
+/// The loss of predicting targets [Q, V] at queries from keys and values, and its exact gradient in w. Queries whose
+/// prediction is NaN (they see no key) make the loss NaN. Sums over queries are in double, in a fixed order.
 template <class T>
 LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                              MatrixView<const T> targets, const Gaussian& score, Loss loss, const Options& options = {});
+                              MatrixView<const T> targets, const Gaussian& score, Loss loss,
+                              const Options& options = {});
 
 }  // namespace attnpool

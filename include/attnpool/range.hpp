@@ -12,7 +12,9 @@ class KeyRange {
   /// Every key.
   static constexpr KeyRange all() { return {}; }
   /// Keys 0 .. count-1 (a valid length); count may exceed the number of keys.
-  static constexpr KeyRange first(std::size_t count) { return {false, 0, static_cast<std::ptrdiff_t>(count), false, 0}; }
+  static constexpr KeyRange first(std::size_t count) {
+    return {false, 0, static_cast<std::ptrdiff_t>(count), false, 0};
+  }
   /// Query i sees keys 0 .. i + offset.
   static constexpr KeyRange causal(std::ptrdiff_t offset = 0) { return {true, -unbounded, offset + 1, false, 0}; }
   /// Query i sees keys i - before .. i + after.
@@ -23,7 +25,9 @@ class KeyRange {
   static constexpr KeyRange all_but_self(std::ptrdiff_t offset = 0) { return {false, 0, unbounded, true, offset}; }
 
   /// First visible key of a query.
-  constexpr std::size_t begin(std::size_t query, std::size_t key_count) const { return clamp(begin_, query, key_count); }
+  constexpr std::size_t begin(std::size_t query, std::size_t key_count) const {
+    return clamp(begin_, query, key_count);
+  }
   /// One past the last visible key; never below begin().
   constexpr std::size_t end(std::size_t query, std::size_t key_count) const {
     const std::size_t b = begin(query, key_count), e = clamp(end_, query, key_count);

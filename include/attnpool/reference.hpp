@@ -4,9 +4,9 @@
 #include <attnpool/score.hpp>
 #include <attnpool/view.hpp>
 
-/// The textbook functions: one thread, double (long double where stated) inside, two passes, no cleverness and no code shared with the
-/// kernels. They are the yardstick of the tests and the scalar baseline of the benchmarks. Same shapes, same special
-/// cases, same names; options.range is respected, the rest of options is not used.
+/// The textbook functions: one thread, double (long double where stated) inside, two passes, no cleverness and no code
+/// shared with the kernels. They are the yardstick of the tests and the scalar baseline of the benchmarks. Same shapes,
+/// same special cases, same names; options.range is respected, the rest of options is not used.
 namespace attnpool::reference {
 
 template <class T>
@@ -18,14 +18,17 @@ void log_sum_exp(In<T> scores, T* out);
 template <class T>
 void average_pool(In<T> values, MatrixView<T> out);
 template <class T>
-void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options = {});
+void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+          const Options& options = {});
 template <class T>
-void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights, const Options& options = {});
+void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
+                       const Options& options = {});
 template <class T>
 void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
                    MatrixView<T> gradient, const Options& options = {});
 template <class T>
 LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                              MatrixView<const T> targets, const Gaussian& score, Loss loss, const Options& options = {});
+                              MatrixView<const T> targets, const Gaussian& score, Loss loss,
+                              const Options& options = {});
 
 }  // namespace attnpool::reference

@@ -9,9 +9,9 @@ namespace attnpool {
 
 /// The streaming online-softmax weighted sum, in the open: for each of a fixed set of queries
 ///   m = largest score seen,   l = sum_k e^(score - m),   acc[v] = sum_k e^(score - m) * value[k,v]
-/// in double (Milakov and Gimelshein 2018). Keys may come in any number of chunks, on any number of threads, files or machines:
-/// update() adds keys, merge() adds another state over the same queries, finish() divides. merge is associative and
-/// commutative to rounding; the result of a sequence of calls does not depend on the number of threads.
+/// in double (Milakov and Gimelshein 2018). Keys may come in any number of chunks, on any number of threads, files or
+/// machines: update() adds keys, merge() adds another state over the same queries, finish() divides. merge is
+/// associative and commutative to rounding; the result of a sequence of calls does not depend on the number of threads.
 template <class T>
 class PoolState {
  public:

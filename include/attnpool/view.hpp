@@ -20,8 +20,8 @@ struct MatrixView {
 
   /// MatrixView<float> converts to MatrixView<const float>.
   template <class U>
-    requires(std::is_same_v<const U, T> && !std::is_const_v<U>)
-  constexpr MatrixView(const MatrixView<U>& other)  // NOLINT: implicit on purpose
+  requires(std::is_same_v<const U, T> &&
+           !std::is_const_v<U>) constexpr MatrixView(const MatrixView<U>& other)  // NOLINT: implicit on purpose
       : MatrixView(other.data, other.rows, other.cols, other.row_stride) {}
 
   constexpr T* row(std::size_t r) const { return data + r * row_stride; }
