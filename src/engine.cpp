@@ -62,8 +62,8 @@ struct Engine {
     const bool scaled = keys.form != Form::raw;
     const auto coordinate = [&](std::size_t d, T x) {
       const double y = (static_cast<double>(x) - keys.centre[d]) * (scaled ? keys.scale[d] : 1);
-      return y > -limit ? (y < limit ? y : limit)
-                        : -limit;  // also a NaN becomes a number; its row becomes NaN at the end
+      // Also a NaN becomes a number; its row becomes NaN at the end.
+      return y > -limit ? (y < limit ? y : limit) : -limit;
     };
     if (keys.dims == 1) {
       const T* x = queries.row(block * query_block);
