@@ -14,13 +14,8 @@
 namespace attnpool::detail {
 namespace {
 
-// Keys per chunk: what a core's L2 cache keeps beside the queries, in whole tiles. At most 8160, so that key numbers
-// are exact in float.
-template <class T>
-std::size_t keys_per_chunk(std::size_t dims, std::size_t cols) {
-  const std::size_t fitting = (std::size_t{512} << 10) / ((dims + cols) * sizeof(T));
-  return std::clamp(fitting / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
-}
+// Bytes of a chunk: what a core's L2 cache keeps beside the queries.
+constexpr std::size_t chunk_bytes = std::size_t{512} << 10;
 
 template <class T>
 struct Engine {
@@ -36,7 +31,7 @@ struct Engine {
   const PreparedValues<T>& values = workspace.values;
   const std::size_t parameters = moments == Moments::none ? 0 : moments == Moments::scalar ? 1 : keys.dims;
   const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.cols);
-  const std::size_t chunk = keys_per_chunk<T>(keys.dims, values.cols);
+  const std::size_t chunk = keys_filling<T>(chunk_bytes, keys.dims, values.cols);
   const std::size_t chunks = (keys.count + chunk - 1) / chunk;
   const std::size_t blocks = (queries.rows + query_block - 1) / query_block;
 

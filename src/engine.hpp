@@ -5,6 +5,7 @@
 //   depend on the number of threads.
 // A Gaussian score is never above 0, so the kernels need no running maximum; the few queries whose weights come out too
 // small, far from every key, are answered again relative to their nearest key.
+#include <algorithm>
 #include <attnpool/options.hpp>
 #include <attnpool/score.hpp>
 #include <attnpool/view.hpp>
@@ -19,6 +20,13 @@ namespace attnpool::detail {
 // Below this sum of weights a query counts as far from all keys: above it neither the clamp at largest_exponent nor the
 // rounding of large exponents shows. 2^-32 is met 6.7 bandwidths from a single key.
 inline constexpr double smallest_sum = 0x1p-32;
+
+// Whole tiles of keys whose coordinates and values fill `bytes`; at most 8160, so that key numbers are exact in float. A
+// constant of the shape, never of the machine: sums are split by it.
+template <class T>
+std::size_t keys_filling(std::size_t bytes, std::size_t dims, std::size_t cols) {
+  return std::clamp(bytes / ((dims + cols) * sizeof(T)) / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
+}
 
 // Which derivatives of the score to carry along.
 enum class Moments { none, scalar, per_dimension };

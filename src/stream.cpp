@@ -13,12 +13,7 @@
 namespace attnpool::detail {
 namespace {
 
-// Keys per task: about a megabyte, whatever the number of threads, so that sums do not depend on it.
-template <class T>
-std::size_t keys_per_piece(std::size_t dims, std::size_t cols) {
-  const std::size_t fitting = (std::size_t{1} << 20) / ((dims + cols) * sizeof(T));
-  return std::clamp(fitting / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
-}
+constexpr std::size_t piece_bytes = std::size_t{1} << 20;  // of keys and values per task
 
 struct Piece {  // keys of one query that one task streams
   std::size_t query, first, count;
@@ -38,7 +33,7 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
     if (s > largest) return false;
     scale.push_back(static_cast<T>(s));
   }
-  const std::size_t piece_keys = keys_per_piece<T>(dims, cols);
+  const std::size_t piece_keys = keys_filling<T>(piece_bytes, dims, cols);
   std::vector<Piece> pieces;
   for (std::size_t q = 0; q < queries.rows; ++q) {
     for (std::size_t d = 0; d < dims; ++d) query_copy.push_back(queries(q, d));
