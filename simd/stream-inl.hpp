@@ -14,11 +14,14 @@ inline const T* turn(const T* rows, std::size_t stride, std::size_t count, std::
 }
 
 template <class T>
-inline void stream_distances(const StreamTask<T>& task, const T* keys, std::size_t count, T* e) {
+inline void stream_distances(const StreamTask<T>& task, const T* keys, const T* values, std::size_t count, T* e) {
   if (task.dims >= long_row) {
     for (std::size_t j = 0; j < count; ++j) {
       Group<T> s = broadcast_group(T(0));
       const T* key = keys + j * task.key_stride;
+      // The values of a tile are read column by column, against the grain of memory: have them come meanwhile.
+      const T* value = values + j * task.value_stride;
+      for (std::size_t c = 0; c < task.cols; c += 64 / sizeof(T)) __builtin_prefetch(value + c);
       // The tail is padded with copies of nothing: difference 0.
       std::size_t d = 0;
       const auto add = [&](const T* k, const T* q, const T* scale) {
@@ -177,7 +180,7 @@ void stream(const StreamTask<T>& task) noexcept {
   }
   for (; key < task.key_count; key += tile_keys) {
     const std::size_t count = task.key_count - key < tile_keys ? task.key_count - key : tile_keys;
-    stream_distances(task, task.keys + key * task.key_stride, count, w);
+    stream_distances(task, task.keys + key * task.key_stride, task.values + key * task.value_stride, count, w);
     Group<T> total = broadcast_group(T(0));
     Lanes<T> distance(T(0));
     for (std::size_t j = 0; j < tile_keys; j += 16)
