@@ -21,8 +21,8 @@ namespace attnpool::detail {
 // rounding of large exponents shows. 2^-32 is met 6.7 bandwidths from a single key.
 inline constexpr double smallest_sum = 0x1p-32;
 
-// Whole tiles of keys whose coordinates and values fill `bytes`; at most 8160, so that key numbers are exact in float. A
-// constant of the shape, never of the machine: sums are split by it.
+// Whole tiles of keys whose coordinates and values fill `bytes`; at most 8160, so that key numbers are exact in float.
+// A constant of the shape, never of the machine: sums are split by it.
 template <class T>
 std::size_t keys_filling(std::size_t bytes, std::size_t dims, std::size_t cols) {
   return std::clamp(bytes / ((dims + cols) * sizeof(T)) / tile_keys * tile_keys, tile_keys, 85 * tile_keys);

@@ -14,7 +14,8 @@ inline constexpr std::size_t tile_keys = 96;
 // Queries per kernel call; a multiple of every ISA's register group.
 inline constexpr std::size_t query_block = 64;
 // Block kernels clamp exponents here: a weight of 2^-90 (2^-900) beside a sum of at least 2^-32, 2^-58 of it. Not
-// lower, because products with values would then be subnormal, which costs Intel CPUs 30 times the time.
+// lower, because products with values would then be subnormal, which cost an Intel CPU 20 times the time
+// (bench/README.md).
 template <class T>
 inline constexpr T largest_exponent = sizeof(T) == 4 ? T(90) : T(900);
 

@@ -97,7 +97,7 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
 //                192 for the query, in (D + 2) roundings of at most u (32 + 192) each, beside those of the scaled form
 //                with R = sqrt(32)
 //   exponent     |delta e| <= sum_d 2 |d| |delta d| + (D + 1) u e;  r = ln2 |delta e| + 4 u (polynomial 1.6 u, its
-//   roundings)
+//                roundings)
 // A query with a sum of weights below 2^-32 is answered elsewhere, so e is below 32 for the nearest key and E e <= 64:
 // E sum |d| <= 8 sqrt(D).
 //   sums         96 terms in T: 96 u for numerator and denominator each; the rest is compensated or in double

@@ -9,19 +9,17 @@
 /// Shapes    queries [Q, D], keys [K, D], values [K, V]; D, V, K >= 1, Q >= 0. Rows may be strided, any alignment.
 /// Aliasing  out must not overlap an input.
 /// Errors    std::invalid_argument that names the argument and the value: shapes that disagree, K, D or V = 0, null
-/// data,
-///           row_stride < cols, sizes whose product overflows, overlap, a key that is not finite. Checked before
+///           data, row_stride < cols, sizes whose product overflows, overlap, a key that is not finite. Checked before
 ///           anything is written.
 /// Special   a query that is not finite makes its own row of out NaN. A value that is not finite makes out NaN or
-/// infinite in
-///           its column, for every query that may see it. A query that sees no key gets NaN (no data, no answer).
-///           Far from every key the nearest keys decide, however far (weights are relative to the nearest key, computed
-///           without cancellation in double); coordinates saturate 2^480 bandwidths from the keys.
+///           infinite in its column, for every query that may see it. A query that sees no key gets NaN (no data, no
+///           answer). Far from every key the nearest keys decide, however far (weights are relative to the nearest key,
+///           computed without cancellation in double); coordinates saturate 2^500 bandwidths from the keys (2^60 in
+///           attention_weights<float>, which computes in float).
 /// Error     see pool_error; out lies within the smallest and the largest value of its column.
 /// Bits      do not depend on the number of threads, nor on the other queries of the call, except that at most 4
-/// queries on at least 32768
-///           keys are answered by another order of summation (one pass over keys and values as they lie); see Isa for
-///           ISAs.
+///           queries on at least 32768 keys are answered by another order of summation (one pass over keys and values
+///           as they lie); see Isa for ISAs.
 
 namespace attnpool {
 
@@ -31,9 +29,9 @@ template <class T>
 void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
           const Options& options = {});
 
-/// Many problems of one shape in one call: problem i is rows [i Q, (i + 1) Q) of queries and out, and rows [i K, (i +
-/// 1) K) of keys and values, where Q = queries.rows / count and K = keys.rows / count. Each gives the same bits as
-/// pool() of it alone; options.range counts within a problem. Threads share the problems.
+/// Many problems of one shape in one call. With Q = queries.rows / count and K = keys.rows / count, problem i is rows
+/// [i Q, (i + 1) Q) of queries and out, and rows [i K, (i + 1) K) of keys and values. Each gives the same bits as
+/// pool() of it alone (but for the exception above); options.range counts within a problem. Threads share the problems.
 template <class T>
 void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
                 const Options& options = {});

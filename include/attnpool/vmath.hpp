@@ -21,9 +21,8 @@ template <class T>
 void exp(const std::type_identity_t<T>* x, T* out, std::size_t count);
 
 /// out[i] = e^x[i] for x[i] <= 0: the weight function. At most exp_nonpositive_max_ulp; below log(smallest normal
-/// number)
-/// (-87.34 in float, -708.40 in double) exactly 0, so no weight is ever subnormal. NaN gives NaN; for x > 0 the result
-/// is unspecified.
+/// number) (-87.34 in float, -708.40 in double) exactly 0, so no weight is ever subnormal. NaN gives NaN; for x > 0 the
+/// result is unspecified.
 template <class T>
 void exp_nonpositive(const std::type_identity_t<T>* x, T* out, std::size_t count);
 
