@@ -251,7 +251,7 @@ typedef struct attnpool_fit_result {
   const double* best_w;  ///< [w_count] with the lowest loss seen
   double loss;           ///< at w
   double best_loss;
-  size_t loss_count;     ///< evaluations of the loss
+  size_t loss_count;     ///< evaluations of the loss; 0 if cancelled during the first
   const double* losses;  ///< [loss_count] at the start of every epoch, then at w
   const double* ws;      ///< [loss_count, w_count]: w at those losses
 } attnpool_fit_result;
