@@ -134,15 +134,44 @@ attnpool::KeyRange range_from(const attnpool_options& options) {
   bad_argument("range", "must be one of ATTNPOOL_RANGE_*, got " + text(options.range));
 }
 
-attnpool::Options read(const attnpool_options* given) {
-  const attnpool_options from = known(given, attnpool_options_default());
-  attnpool::Options options;
-  options.range = range_from(from);
-  options.threads = from.threads;
-  if (from.progress)
-    options.progress = [call = from.progress, user = from.user](double fraction) { return call(user, fraction) == 0; };
-  return options;
+std::span<const double> weights(const double* data, std::size_t count) {
+  if (!data && count > 0) bad_argument("key_weights", "is null, of " + text(count) + " entries");
+  return {data, data ? count : 0};
 }
+
+// The C++ options of one call; lives as long as it, and then fills in the caller's report.
+class CallOptions {
+ public:
+  explicit CallOptions(const attnpool_options* given) {
+    const attnpool_options from = known(given, attnpool_options_default());
+    options_.range = range_from(from);
+    options_.threads = from.threads;
+    options_.plan = static_cast<attnpool::Plan>(from.plan);
+    options_.tolerance = from.tolerance;
+    options_.key_weights = weights(from.key_weights, from.key_weights_count);
+    if (!from.bounds && from.bounds_count > 0)
+      bad_argument("bounds", "is null, of " + text(from.bounds_count) + " entries");
+    options_.bounds = {from.bounds, from.bounds ? from.bounds_count : 0};
+    if (from.progress)
+      options_.progress = [call = from.progress, user = from.user](double fraction) {
+        return call(user, fraction) == 0;
+      };
+    out_ = from.report;
+    if (out_) options_.report = &report_;
+  }
+  CallOptions(const CallOptions&) = delete;
+  CallOptions& operator=(const CallOptions&) = delete;
+  ~CallOptions() {
+    if (out_) *out_ = {static_cast<int>(report_.plan), report_.handed_over, report_.bound};
+  }
+  operator const attnpool::Options&() const { return options_; }  // NOLINT: implicit, it stands for them
+
+ private:
+  attnpool::Options options_;
+  attnpool::Report report_;
+  attnpool_report* out_ = nullptr;
+};
+CallOptions read(const attnpool_options* given) { return CallOptions(given); }
 
 attnpool::FitOptions read(const attnpool_fit_options* given) {
   const attnpool_fit_options from = known(given, attnpool_fit_options_default());
@@ -155,6 +184,9 @@ attnpool::FitOptions read(const attnpool_fit_options* given) {
   options.leave_one_out = from.leave_one_out != 0;
   options.tolerance = from.tolerance;
   options.threads = from.threads;
+  options.plan = static_cast<attnpool::Plan>(from.plan);
+  options.plan_tolerance = from.plan_tolerance;
+  options.key_weights = weights(from.key_weights, from.key_weights_count);
   if (from.progress)
     options.progress = [call = from.progress, user = from.user](const attnpool::FitProgress& p) {
       const attnpool_fit_report report{p.epoch, p.epochs, p.fraction, p.loss, p.w->data(), p.w->size()};

@@ -691,6 +691,7 @@ attnpool_status long_pool(attnpool_progress progress, void* user) {
   static const Matrix<double> result(30'000, 1);
   const double w = 1;
   attnpool_options options = attnpool_options_default();
+  options.plan = ATTNPOOL_PLAN_DENSE;
   options.progress = progress;
   options.user = user;
   return attnpool_pool_f64(in(problem.queries), in(problem.keys), in(problem.values), &w, 1, out(result), &options);
@@ -716,6 +717,7 @@ TEST(CApi, NoExceptionOfACallbackGetsOut) {
 TEST(CApi, ACancelledFitIsAResult) {
   const auto problem = motorcycle<double>();
   attnpool_fit_options options = attnpool_fit_options_default();
+  options.plan = ATTNPOOL_PLAN_DENSE;
   Told told{0, 3};
   options.learning_rate = 1e-6;
   options.epochs = 1000;
@@ -846,6 +848,84 @@ TEST(CApi, OutOfMemoryAtAnyAllocation) {
 // C++ sees that nothing throws.
 static_assert(noexcept(attnpool_pool_f32({}, {}, {}, nullptr, 0, {}, nullptr)));
 static_assert(noexcept(attnpool_fit_f64({}, {}, nullptr, nullptr)));
+
+TEST(CApi, PlansWeightsBoundsAndReport) {
+  auto problem = Problem<double>::random(200, 500);
+  const std::vector<double> weights = [] {
+    std::vector<double> w(500, 0.5);
+    w[3] = 0;
+    return w;
+  }();
+  for (const int plan : {ATTNPOOL_PLAN_DENSE, ATTNPOOL_PLAN_PRUNED, ATTNPOOL_PLAN_GRID}) {
+    std::vector<double> want_bounds(200), bounds(200);
+    Report want_report;
+    problem.options.plan = static_cast<Plan>(plan);
+    problem.options.tolerance = 1e-7;
+    problem.options.key_weights = weights;
+    problem.options.bounds = want_bounds;
+    problem.options.report = &want_report;
+    const auto want = problem.pool();
+
+    attnpool_report report = {-1, 0, 0};
+    attnpool_options options = attnpool_options_default();
+    options.plan = plan;
+    options.tolerance = 1e-7;
+    options.key_weights = weights.data();
+    options.key_weights_count = weights.size();
+    options.bounds = bounds.data();
+    options.bounds_count = bounds.size();
+    options.report = &report;
+    Matrix<double> out(200, 1);
+    expect_ok(attnpool_pool_f64(in(problem.queries), in(problem.keys), in(problem.values), problem.score.w().data(), 1,
+                                test::out(out), &options),
+              "pool");
+    EXPECT_TRUE(same_bits(out, want)) << plan;
+    EXPECT_EQ(bounds, want_bounds) << plan;
+    EXPECT_EQ(report.plan, plan);
+    EXPECT_EQ(report.handed_over, want_report.handed_over);
+    EXPECT_EQ(report.bound, want_report.bound);
+
+    FitOptions fit_options;
+    fit_options.plan = static_cast<Plan>(plan);
+    fit_options.key_weights = weights;
+    fit_options.w0 = {1.0};
+    const FitResult fitted = fit<double>(problem.keys.in(), problem.values.in(), fit_options);
+    attnpool_fit_options c_options = attnpool_fit_options_default();
+    c_options.plan = plan;
+    c_options.key_weights = weights.data();
+    c_options.key_weights_count = weights.size();
+    const double w0 = 1;
+    c_options.w0 = &w0;
+    c_options.w0_count = 1;
+    attnpool_fit_result* result = nullptr;
+    expect_ok(attnpool_fit_f64(in(problem.keys), in(problem.values), &c_options, &result), "fit");
+    EXPECT_EQ(result->w[0], fitted.w[0]) << plan;
+    attnpool_fit_result_destroy(result);
+  }
+}
+
+TEST(CApi, BadPlansWeightsAndBounds) {
+  Call<double> c;
+  const auto refused = [&](const std::function<void(attnpool_options&)>& change, const std::string& want) {
+    c.options = attnpool_options_default();
+    change(c.options);
+    EXPECT_EQ(c.pool(), ATTNPOOL_INVALID_ARGUMENT) << want;
+    EXPECT_EQ(attnpool_last_error(), want);
+  };
+  double some[7] = {1, 1, -1, 1, 1, 1, 1};
+  refused([](auto& o) { o.plan = 4; }, "plan: is not one of Plan's values, got 4");
+  refused([](auto& o) { o.plan = -1; }, "plan: is not one of Plan's values, got -1");
+  refused([](auto& o) { o.tolerance = 0.5; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got 0.5");
+  refused([](auto& o) { o.key_weights_count = 6; }, "key_weights: is null, of 6 entries");
+  refused([](auto& o) { o.bounds_count = 4; }, "bounds: is null, of 4 entries");
+  refused([&](auto& o) { o.key_weights = some, o.key_weights_count = 7; },
+          "key_weights: must have one entry per key = 6, got 7");
+  refused([&](auto& o) { o.key_weights = some, o.key_weights_count = 6; },
+          "key_weights[2]: must be finite and not negative, got -1");
+  refused([&](auto& o) { o.bounds = some, o.bounds_count = 7; }, "bounds: must have one entry per query = 4, got 7");
+  refused([](auto& o) { o.plan = ATTNPOOL_PLAN_GRID, o.range = ATTNPOOL_RANGE_CAUSAL; },
+          "plan: grid cannot serve a range of keys that follows the query");
+}
 
 }  // namespace
 }  // namespace attnpool::test

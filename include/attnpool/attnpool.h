@@ -94,6 +94,17 @@ enum attnpool_range {
   ATTNPOOL_RANGE_ALL_BUT_SELF = 4  ///< every key but i + range_offset: leave-one-out
 };
 
+/// How a call is carried out; all plans give the same answer within the tolerance. PRUNED and GRID serve the ranges ALL,
+/// FIRST and ALL_BUT_SELF; GRID at most three dimensions.
+enum attnpool_plan { ATTNPOOL_PLAN_AUTOMATIC = 0, ATTNPOOL_PLAN_DENSE = 1, ATTNPOOL_PLAN_PRUNED = 2, ATTNPOOL_PLAN_GRID = 3 };
+
+/// What a call of attnpool_pool_*, attnpool_pool_gradient_* or attnpool_loss_gradient_* did.
+typedef struct attnpool_report {
+  int plan;            ///< ATTNPOOL_PLAN_*: the plan that was carried out
+  size_t handed_over;  ///< queries that the grid could not answer within the tolerance, so that another plan did
+  double bound;        ///< no row of attnpool_pool_* has a larger bound (see attnpool_options.bounds)
+} attnpool_report;
+
 typedef struct attnpool_options {
   size_t struct_size;          ///< sizeof(attnpool_options)
   int range;                   ///< ATTNPOOL_RANGE_*; only the fields that it names are used
@@ -104,6 +115,15 @@ typedef struct attnpool_options {
   ptrdiff_t range_offset;      ///< of ATTNPOOL_RANGE_CAUSAL and ATTNPOOL_RANGE_ALL_BUT_SELF
   attnpool_progress progress;  ///< or NULL
   void* user;                  ///< handed to progress
+  double tolerance;            ///< error that GRID may make, relative to the range of a value column, in [1e-12, 0.1];
+                               ///< 0: 1e-6 for float, 1e-11 for double
+  const double* key_weights;   ///< NULL, or [K]: finite weights >= 0 of the keys
+  size_t key_weights_count;    ///< K, or 0 with NULL
+  double* bounds;              ///< NULL, or [Q], attnpool_pool_* only: |out - exact| of row q is at most bounds[q] * (the
+                               ///< range of the value column) + epsilon * (its largest |value|)
+  size_t bounds_count;         ///< Q, or 0 with NULL
+  attnpool_report* report;     ///< NULL, or what is to be filled in
+  int plan;                    ///< ATTNPOOL_PLAN_*
 } attnpool_options;
 
 /// The defaults: every key, automatic threads, no callback.
@@ -220,6 +240,10 @@ typedef struct attnpool_fit_options {
   int threads;                     ///< as in attnpool_options
   attnpool_fit_progress progress;  ///< or NULL
   void* user;                      ///< handed to progress
+  double plan_tolerance;           ///< as attnpool_options.tolerance
+  const double* key_weights;       ///< as attnpool_options.key_weights; the loss counts all points alike
+  size_t key_weights_count;
+  int plan;                        ///< as attnpool_options.plan
 } attnpool_fit_options;
 
 /// The defaults that the fields name.

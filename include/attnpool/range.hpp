@@ -13,13 +13,15 @@ class KeyRange {
   static constexpr KeyRange all() { return {}; }
   /// Keys 0 .. count-1 (a valid length); count may exceed the number of keys.
   static constexpr KeyRange first(std::size_t count) {
-    return {false, 0, static_cast<std::ptrdiff_t>(count), false, 0};
+    return {false, 0, saturated(count), false, 0};
   }
   /// Query i sees keys 0 .. i + offset.
-  static constexpr KeyRange causal(std::ptrdiff_t offset = 0) { return {true, -unbounded, offset + 1, false, 0}; }
+  static constexpr KeyRange causal(std::ptrdiff_t offset = 0) {
+    return {true, -unbounded, offset < unbounded ? offset + 1 : unbounded, false, 0};
+  }
   /// Query i sees keys i - before .. i + after.
   static constexpr KeyRange window(std::size_t before, std::size_t after) {
-    return {true, -static_cast<std::ptrdiff_t>(before), static_cast<std::ptrdiff_t>(after) + 1, false, 0};
+    return {true, -saturated(before), saturated(after) + 1, false, 0};
   }
   /// Leave-one-out: query i sees every key but key i + offset.
   static constexpr KeyRange all_but_self(std::ptrdiff_t offset = 0) { return {false, 0, unbounded, true, offset}; }
@@ -49,6 +51,10 @@ class KeyRange {
 
  private:
   static constexpr std::ptrdiff_t unbounded = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(-1) >> 2);
+
+  static constexpr std::ptrdiff_t saturated(std::size_t count) {
+    return count < static_cast<std::size_t>(unbounded) ? static_cast<std::ptrdiff_t>(count) : unbounded;
+  }
 
   constexpr KeyRange() = default;
   constexpr KeyRange(bool follows, std::ptrdiff_t b, std::ptrdiff_t e, bool excludes, std::ptrdiff_t x)
