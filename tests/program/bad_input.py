@@ -10,6 +10,8 @@ USAGE, DATA, OUTPUT = 2, 3, 6
 enter_scratch()
 write("good.csv", "x,y\n1,2\n2,3\n4,5\n")
 write("two.csv", "a,b,y\n1,2,3\n2,3,4\n4,5,6\n")
+write("four.csv", "a,b,c,d,y\n1,2,3,4,5\n2,3,4,5,6\n")
+write("weighted.csv", "x,y,c,negative,zero,single,bound\n1,2,1,1,0,0,1\n2,3,0.5,-2,0,3,1\n4,5,0,1,0,0,1\n")
 write("points.csv", "x\n1.5\n")
 write("empty.csv", "")
 write("header.csv", "x,y\n")
@@ -37,6 +39,7 @@ os.mkdir("directory")
 good = run("fit", "good.csv", "--x", "x", "--y", "y", "--model", "good.json")
 assert good.returncode == 0, good
 model = read("good.json").decode()
+assert run("fit", "weighted.csv", "--x", "x", "--y", "y", "--key-weights", "c", "--model", "weighted.json").returncode == 0
 write("cut.json", model[:-20])
 write("foreign.json", '{"name": "something else"}')
 write("edited.json", model.replace('"w": [', '"w": [1'))
@@ -46,6 +49,8 @@ files_before = sorted(os.listdir("."))
 DATA_XY = ["--x", "x", "--y", "y"]
 PREDICT = ["predict", "--data", "good.csv", *DATA_XY]
 H = ["--bandwidth", "1"]
+FOUR = ["predict", "--data", "four.csv", "--x", "a,b,c,d", "--y", "y", *H, "--grid", "2"]
+WEIGHTED = ["predict", "--data", "weighted.csv", *DATA_XY, *H]
 
 
 def fit(file, *more, x="x", y="y"):
@@ -82,7 +87,33 @@ CASES = [
     ([*PREDICT, *H, "--at", "wide.npy"], DATA, "wide.npy: 2 columns; there must be 1, one for each of 'x'"),
     ([*PREDICT, *H, "--at", "points.csv", "--leave-one-out"], DATA,
      "points.csv: 1 row where the data have 3; --leave-one-out needs the queries to be the data"),
-    (["predict", "--data", "one.csv", *DATA_XY, *H, "--leave-one-out"], DATA, "one row of data; --leave-one-out needs two"),
+    (["predict", "--data", "one.csv", *DATA_XY, *H, "--leave-one-out"], DATA, "one.csv: one row; leaving each point out needs two"),
+    # Key weights.
+    (fit("weighted.csv", "--key-weights", "none"), DATA,
+     "weighted.csv:1: no column 'none'; there are 'x', 'y', 'c', 'negative', 'zero', 'single', 'bound'"),
+    (fit("weighted.csv", "--key-weights", "negative"), DATA,
+     "weighted.csv: row 1 (from 0) has the key weight -2; none may be below 0"),
+    (fit("weighted.csv", "--key-weights", "zero"), DATA, "weighted.csv: every key weight is 0"),
+    (fit("weighted.csv", "--key-weights", "single"), DATA,
+     "weighted.csv: one key weight above 0; leaving each point out needs two"),
+    ([*WEIGHTED, "--grid", "5", "--key-weights", "negative"], DATA,
+     "weighted.csv: row 1 (from 0) has the key weight -2; none may be below 0"),
+    ([*WEIGHTED, "--leave-one-out", "--key-weights", "single"], DATA,
+     "weighted.csv: one key weight above 0; leaving each point out needs two"),
+    (["predict", "--model", "good.json", "--grid", "5", "--key-weights", "c"], USAGE, "--key-weights requires --data"),
+    (["weights", "--model", "weighted.json", "--grid", "5", "--out", "w.npy"], USAGE,
+     "--model: 'weighted.json' has key weights, which `weights` does not take in"),
+    # Plans.
+    ([*FOUR, "--plan", "grid"], USAGE, "--plan: grid serves at most 3 x columns, not 4"),
+    (fit("four.csv", "--plan", "grid", x="a,b,c,d"), USAGE, "--plan: grid serves at most 3 x columns, not 4"),
+    ([*FOUR, "--plan", "fast"], USAGE, "--plan: fast not in {automatic,dense,pruned,grid}"),
+    (fit("good.csv", "--plan", "fast"), USAGE, "--plan: fast not in {automatic,dense,pruned,grid}"),
+    ([*FOUR, "--plan-tolerance", "1e-13"], USAGE, "--plan-tolerance: '1e-13' is not from 1e-12 to 0.1"),
+    ([*FOUR, "--plan-tolerance", "0.5"], USAGE, "--plan-tolerance: '0.5' is not from 1e-12 to 0.1"),
+    ([*FOUR, "--plan-tolerance", "tight"], USAGE, "--plan-tolerance: 'tight' is not a number"),
+    (fit("good.csv", "--plan-tolerance", "0"), USAGE, "--plan-tolerance: '0' is not from 1e-12 to 0.1"),
+    (["predict", "--data", "weighted.csv", "--x", "x", "--y", "bound", *H, "--grid", "5", "--bounds"], USAGE,
+     "--bounds: a column is called 'bound' already"),
     # Models.
     (["predict", "--model", "none.json", "--grid", "5"], DATA, "cannot read none.json: No such file or directory"),
     (["predict", "--model", "directory", "--grid", "5"], DATA, "cannot read directory: Is a directory"),

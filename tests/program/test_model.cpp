@@ -39,6 +39,7 @@ TEST(Model, ReadsBackToTheSameBits) {
     Model model = example();
     model.precision = precision;
     model.loss = precision == Precision::float_ ? Loss::half_sum : Loss::mean;
+    if (precision == Precision::float_) model.data.key_weights = {0, 0.1, DBL_MAX};
     model.loss_before = std::numeric_limits<double>::quiet_NaN();  // cancelled before the first epoch
     const Model back = model_from_json(to_json(model), "m.json");
     EXPECT_EQ(back.data.x, model.data.x);
@@ -47,6 +48,7 @@ TEST(Model, ReadsBackToTheSameBits) {
     EXPECT_TRUE(std::signbit(back.data.keys.cells[3]));
     EXPECT_EQ(back.data.keys.rows, 3U);
     EXPECT_EQ(back.data.values.cells, model.data.values.cells);
+    EXPECT_EQ(back.data.key_weights, model.data.key_weights);
     EXPECT_EQ(back.w, model.w);
     EXPECT_EQ(back.precision, model.precision);
     EXPECT_EQ(back.loss, model.loss);
@@ -71,6 +73,22 @@ TEST(Model, ChangedNumbersAreSeen) {
   EXPECT_EQ(complaint_about(replaced(text, "times", "Times")), damaged);
   EXPECT_EQ(complaint_about(replaced(text, "\"double\"", "\"float\"")), damaged);
   EXPECT_EQ(complaint_about(replaced(text, "fnv1a64:", "fnv1a64:f")), damaged);
+}
+
+TEST(Model, KeyWeightsAreChecked) {
+  Model model = example();
+  model.data.key_weights = {1, 0, 0.5};
+  const std::string text = to_json(model), whole = "\"key_weights\": [1.0,0.0,0.5]";
+  const auto with = [&](const std::string& weights) {
+    return complaint_about(replaced(text, whole, "\"key_weights\": " + weights));
+  };
+  EXPECT_EQ(with("[1.0,0.0,0.25]"), "m.json: the checksum does not agree; the model was damaged or edited");
+  EXPECT_EQ(with("[1.0,0.5]"), "m.json: 'key_weights' has 2 numbers; 'rows' and the names ask for 3 x 1");
+  EXPECT_EQ(with("[1.0,-0.5,0.5]"), "m.json: row 1 (from 0) has the key weight -0.5; none may be below 0");
+  EXPECT_EQ(with("[0,0,0]"), "m.json: every key weight is 0");
+  EXPECT_EQ(with("[1.0,null,0.5]"), "m.json: 'key_weights' holds something that is not a finite number");
+  EXPECT_EQ(complaint_about(replaced(text, whole + ",\n  ", "")),
+            "m.json: the checksum does not agree; the model was damaged or edited");
 }
 
 TEST(Model, ForeignAndBrokenFilesAreRefused) {

@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iostream>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "arguments.hpp"
@@ -12,6 +14,7 @@
 #include "commands.hpp"
 #include "json_file.hpp"
 #include "model.hpp"
+#include "plan_options.hpp"
 #include "problem.hpp"
 #include "progress.hpp"
 #include "training.hpp"
@@ -21,7 +24,8 @@ namespace {
 
 struct FitArguments {
   CommonOptions common;
-  std::string data, x, y, model;
+  PlanOptions plan;
+  std::string data, x, y, key_weights, model;
   std::string w0, learning_rate, epochs = "10", tolerance;
   std::string loss = "mean", precision = "double";
   bool no_leave_one_out = false;
@@ -33,6 +37,8 @@ FitOptions checked_options(const FitArguments& arguments, std::size_t dims) {
   options.loss = loss_from_name(arguments.loss);
   options.leave_one_out = !arguments.no_leave_one_out;
   options.epochs = static_cast<int>(whole_argument("--epochs", arguments.epochs, 0, std::numeric_limits<int>::max()));
+  options.plan = checked_plan(arguments.plan, dims);
+  options.plan_tolerance = checked_tolerance(arguments.plan);
   options.learning_rate = 0;  // from the data, if not given
   if (!arguments.learning_rate.empty()) options.learning_rate = positive_argument("--lr", arguments.learning_rate);
   if (!arguments.tolerance.empty()) options.tolerance = positive_argument("--tolerance", arguments.tolerance);
@@ -59,6 +65,21 @@ std::string brief(const std::vector<double>& numbers) {
   std::string list;
   for (const double number : numbers) list += (list.empty() ? "" : ",") + to_short_text(number);
   return list;
+}
+
+/// Of the predictions at the first w.
+Explanation explain_loss(const Data& data, Precision precision, const FitOptions& options) {
+  Options call;
+  if (options.leave_one_out) call.range = KeyRange::all_but_self();
+  call.plan = options.plan;
+  call.tolerance = options.plan_tolerance;
+  call.key_weights = options.key_weights;
+  call.threads = options.threads;
+  return in_precision(precision, [&](auto zero) {
+    using T = decltype(zero);
+    const auto keys = converted<T>(data.keys, "the x columns"), values = converted<T>(data.values, "the y columns");
+    return explain<T>(keys.view(), keys.view(), values.view(), Gaussian(options.w0), call);
+  });
 }
 
 FitResult train(const Data& data, Precision precision, FitOptions options, bool quiet) {
@@ -151,15 +172,19 @@ Exit run_fit(const FitArguments& arguments) {
   }
   require_writable(arguments.model);
   Model model;
-  model.data = read_data(arguments.data, x, y);
+  model.data = read_data(arguments.data, x, y, arguments.key_weights);
   check_names(model.data);
-  if (options.leave_one_out && model.data.keys.rows < 2) {
-    throw DataError(arguments.data + ": one row; leaving each point out needs two");
-  }
+  if (options.leave_one_out) check_can_leave_one_out(model.data, arguments.data);
+  options.key_weights = model.data.key_weights;
   if (options.w0.empty()) options.w0 = {default_w0(model.data)};
   if (options.learning_rate == 0) options.learning_rate = default_learning_rate(model.data, options.loss);
   model.precision = arguments.precision == "float" ? Precision::float_ : Precision::double_;
 
+  std::optional<Explanation> explanation;
+  if (arguments.plan.explain) {
+    explanation = explain_loss(model.data, model.precision, options);
+    if (!arguments.common.quiet) std::cerr << explanation->text();
+  }
   const FitResult result = train(model.data, model.precision, options, arguments.common.quiet);
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   model.w = result.w;
@@ -172,7 +197,9 @@ Exit run_fit(const FitArguments& arguments) {
 
   if (arguments.common.json) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    write_json("-", json_report(arguments, options, model, result, seconds));
+    nlohmann::ordered_json report = json_report(arguments, options, model, result, seconds);
+    if (explanation) report["explanation"] = to_json(*explanation);
+    write_json("-", report);
   } else if (!arguments.common.quiet) {
     const std::string report = text_report(arguments, options, model, result);
     arguments.model == "-" ? static_cast<void>(std::fputs(report.c_str(), stderr)) : write_file("-", report);
@@ -215,6 +242,14 @@ void add_fit(CLI::App& program, Command& chosen) {
       ->type_name("float|double")
       ->check(CLI::IsMember({"float", "double"}))
       ->capture_default_str();
+  command
+      ->add_option("--key-weights", arguments->key_weights,
+                   "Column with a weight for each row as a key, 0 or more (default: all 1); the model keeps it, the "
+                   "loss counts all rows alike")
+      ->type_name("COL");
+  add_plan_options(*command, arguments->plan,
+                   "Say on standard error, and in the JSON report, how the loss at the first w will be computed and "
+                   "why");
   add_common_options(*command, arguments->common);
   command->footer(
       "The loss is the squared error of predicting every point, by default from all the others. Its gradient grows "

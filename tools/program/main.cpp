@@ -31,13 +31,13 @@ Exit parse_and_run(int argc, char** argv) {
   CLI::App program("Attention pooling: kernel regression whose bandwidth is learnt.", "attnpool");
   program.set_version_flag("--version", std::string("attnpool ") + version());
   program.require_subcommand(1);
-  program.footer(footer);
   Command chosen;
   add_demo(program, chosen);
   add_fit(program, chosen);
   add_predict(program, chosen);
   add_weights(program, chosen);
   add_info(program, chosen);
+  program.footer(footer);  // now, since commands take over what the program has when they are added
   for (CLI::App* command : program.get_subcommands({})) {
     const std::string own = command->get_footer();
     command->footer(own.empty() ? footer : own + "\n\n" + footer);

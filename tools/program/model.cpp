@@ -53,6 +53,7 @@ std::string checksum(const Model& model) {
   sum.add(model.w);
   sum.add(model.data.keys.cells);
   sum.add(model.data.values.cells);
+  if (!model.data.key_weights.empty()) sum.add(model.data.key_weights);
   return sum.text();
 }
 
@@ -156,6 +157,7 @@ std::string to_json(const Model& model) {
   object["rows"] = model.data.keys.rows;
   object["keys"] = model.data.keys.cells;
   object["values"] = model.data.values.cells;
+  if (!model.data.key_weights.empty()) object["key_weights"] = model.data.key_weights;
   object["checksum"] = checksum(model);
   std::string text = "{\n";  // one member per line
   for (const auto& [key, value] : object.items()) {
@@ -198,6 +200,10 @@ Model model_from_json(std::string_view text, const std::string& file) {
   if (!rows.is_number_unsigned() || rows == 0) reader.fail("'rows' is not a whole number above 0");
   model.data.keys = reader.matrix("keys", rows.get<std::size_t>(), model.data.x.size());
   model.data.values = reader.matrix("values", rows.get<std::size_t>(), model.data.y.size());
+  if (object.contains("key_weights")) {
+    model.data.key_weights = reader.matrix("key_weights", model.data.keys.rows, 1).cells;
+    check_key_weights(model.data.key_weights, file);
+  }
   if (reader.string("checksum") != checksum(model))
     reader.fail("the checksum does not agree; the model was damaged or edited");
   return model;

@@ -29,7 +29,8 @@ void check_names(const Data& data);
 std::string to_json(const Model& model);
 
 /// Checks everything: format and version, names, sizes that agree, finite numbers, and a checksum over the names, the
-/// data and w, so that a file changed by accident is not believed. Throws DataError that starts with `file`.
+/// data, key weights and w, so that a file changed by accident is not believed. Throws DataError that starts with
+/// `file`.
 Model model_from_json(std::string_view text, const std::string& file);
 
 Model read_model(const std::string& path);

@@ -4,7 +4,6 @@
 
 #include "arguments.hpp"
 #include "atomic_file.hpp"
-#include "json_file.hpp"
 
 namespace attnpool::program {
 namespace {
@@ -126,7 +125,7 @@ Problem load_problem(const ProblemOptions& options) {
     const auto x = names_argument("--x", options.x), y = names_argument("--y", options.y);
     problem.score = score_of(options, x.size());
     problem.precision = options.precision == "float" ? Precision::float_ : Precision::double_;
-    problem.data = read_data(options.data, x, y);
+    problem.data = read_data(options.data, x, y, options.key_weights);
   } else {
     Model model = read_model(options.model);
     problem.score = Gaussian(std::move(model.w));
@@ -141,7 +140,7 @@ Problem load_problem(const ProblemOptions& options) {
   problem.leave_one_out = options.leave_one_out;
   if (options.leave_one_out) {
     if (!options.at.empty()) require_same_points(problem.queries, problem.data.keys, options.at);
-    if (problem.data.keys.rows < 2) throw DataError("one row of data; --leave-one-out needs two");
+    check_can_leave_one_out(problem.data, options.model.empty() ? options.data : options.model);
   }
   return problem;
 }
@@ -154,8 +153,9 @@ void check_outputs(const CommonOptions& common, const std::string& out, const st
   }
 }
 
-void write_report(const Problem& problem, int threads, Clock::time_point start, const std::string& out) {
-  const nlohmann::ordered_json report = {
+nlohmann::ordered_json json_report(const Problem& problem, int threads, Clock::time_point start,
+                                   const std::string& out) {
+  return {
       {"queries", problem.queries.rows},
       {"keys", problem.data.keys.rows},
       {"w", problem.score->w()},
@@ -166,12 +166,12 @@ void write_report(const Problem& problem, int threads, Clock::time_point start, 
       {"seconds", std::chrono::duration<double>(Clock::now() - start).count()},
       {"out", out},
   };
-  write_json("-", report);
 }
 
 Options library_options(const Problem& problem, int threads, attnpool::Progress progress) {
   Options options;
   if (problem.leave_one_out) options.range = KeyRange::all_but_self();
+  options.key_weights = problem.data.key_weights;
   options.threads = threads;
   options.progress = std::move(progress);
   return options;

@@ -1,6 +1,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -24,7 +25,7 @@ int checked_threads(const CommonOptions& options);
 /// Where `predict` and `weights` take their keys, values, w and queries from.
 struct ProblemOptions {
   std::string model;
-  std::string data, x, y, precision = "double", w, bandwidth;
+  std::string data, x, y, key_weights, precision = "double", w, bandwidth;
   std::string at, grid;
   bool leave_one_out = false;
 };
@@ -42,7 +43,7 @@ struct Problem {
 
 Problem load_problem(const ProblemOptions& options);
 
-/// What the library is to know beside the arrays.
+/// What the library is to know beside the arrays; it refers to the problem's key weights.
 Options library_options(const Problem& problem, int threads, attnpool::Progress progress);
 
 /// Refuses two outputs on standard output and files that could not be made, before any work.
@@ -51,7 +52,8 @@ void check_outputs(const CommonOptions& common, const std::string& out, const st
 using Clock = std::chrono::steady_clock;
 
 /// What --json prints once `out` is written.
-void write_report(const Problem& problem, int threads, Clock::time_point start, const std::string& out);
+nlohmann::ordered_json json_report(const Problem& problem, int threads, Clock::time_point start,
+                                   const std::string& out);
 
 /// The arrays of a problem in the precision to work in.
 template <class T>

@@ -79,16 +79,38 @@ Matrix<double> read_table(const std::string& path, const Names& columns, bool wh
 Matrix<double> read_columns(const std::string& path, const Names& columns) { return read_table(path, columns, false); }
 Matrix<double> read_queries(const std::string& path, const Names& columns) { return read_table(path, columns, true); }
 
-Data read_data(const std::string& path, const Names& x, const Names& y) {
+Data read_data(const std::string& path, const Names& x, const Names& y, const std::string& key_weights) {
   Names columns = x;
   columns.insert(columns.end(), y.begin(), y.end());
+  if (!key_weights.empty()) columns.push_back(key_weights);
   const Matrix<double> both = read_columns(path, columns);
   Data data{x, y, {both.rows, x.size()}, {both.rows, y.size()}};
   for (std::size_t r = 0; r < both.rows; ++r) {
     std::copy_n(&both(r, 0), x.size(), &data.keys(r, 0));
     std::copy_n(&both(r, x.size()), y.size(), &data.values(r, 0));
+    if (!key_weights.empty()) data.key_weights.push_back(both(r, both.cols - 1));
   }
+  check_key_weights(data.key_weights, path);
   return data;
+}
+
+void check_key_weights(const std::vector<double>& key_weights, const std::string& file) {
+  if (key_weights.empty()) return;
+  const auto [least, largest] = std::minmax_element(key_weights.begin(), key_weights.end());
+  if (*least < 0) {
+    throw DataError(file + ": row " + std::to_string(least - key_weights.begin()) + " (from 0) has the key weight " +
+                    to_text(*least) + "; none may be below 0");
+  }
+  if (*largest == 0) throw DataError(file + ": every key weight is 0");
+}
+
+void check_can_leave_one_out(const Data& data, const std::string& file) {
+  if (data.keys.rows < 2) throw DataError(file + ": one row; leaving each point out needs two");
+  if (data.key_weights.empty()) return;
+  const auto is_seen = [](double weight) { return weight > 0; };
+  if (std::count_if(data.key_weights.begin(), data.key_weights.end(), is_seen) < 2) {
+    throw DataError(file + ": one key weight above 0; leaving each point out needs two");
+  }
 }
 
 }  // namespace attnpool::program

@@ -15,10 +15,19 @@ Matrix<double> read_queries(const std::string& path, const std::vector<std::stri
 
 /// Points and what is measured there.
 struct Data {
-  std::vector<std::string> x, y;  ///< names of the columns
-  Matrix<double> keys, values;    ///< [rows, x.size()] and [rows, y.size()]
+  std::vector<std::string> x, y;         ///< names of the columns
+  Matrix<double> keys, values;           ///< [rows, x.size()] and [rows, y.size()]
+  std::vector<double> key_weights = {};  ///< [rows], or empty: all 1
 };
 
-Data read_data(const std::string& path, const std::vector<std::string>& x, const std::vector<std::string>& y);
+/// With key weights from a column, unless its name is empty. Throws DataError where check_key_weights() does.
+Data read_data(const std::string& path, const std::vector<std::string>& x, const std::vector<std::string>& y,
+               const std::string& key_weights = "");
+
+/// Throws DataError that starts with `file` for a key weight below 0 or if none is above 0.
+void check_key_weights(const std::vector<double>& key_weights, const std::string& file);
+
+/// Throws DataError that starts with `file` unless every row sees a key of weight above 0 when it is left out itself.
+void check_can_leave_one_out(const Data& data, const std::string& file);
 
 }  // namespace attnpool::program

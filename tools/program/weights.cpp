@@ -5,6 +5,7 @@
 #include "atomic_file.hpp"
 #include "commands.hpp"
 #include "csv.hpp"
+#include "json_file.hpp"
 #include "npy.hpp"
 #include "pictures.hpp"
 #include "problem.hpp"
@@ -82,12 +83,15 @@ Exit run_weights(const WeightsOptions& options) {
   }
   check_outputs(options.common, options.out, options.plot);
   const Problem problem = load_problem(options.problem);
+  if (!problem.data.key_weights.empty()) {
+    throw UsageError("--model: " + cited(options.problem.model) + " has key weights, which `weights` does not take in");
+  }
   if (!options.plot.empty() && problem.queries.rows > max_picture_cells / problem.data.keys.rows) {
     throw UsageError("--plot: " + std::to_string(problem.queries.rows) + " x " +
                      std::to_string(problem.data.keys.rows) + " weights are too many for a picture");
   }
   in_precision(problem.precision, [&](auto zero) { write_weights<decltype(zero)>(options, problem, threads); });
-  if (options.common.json) write_report(problem, threads, start, options.out);
+  if (options.common.json) write_json("-", json_report(problem, threads, start, options.out));
   return Exit::ok;
 }
 
