@@ -23,7 +23,8 @@ namespace {
 using attnpool::Plan;
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
-constexpr double range = 5;  // of the coordinates
+constexpr double range = 5;     // of the coordinates
+constexpr double patience = 4;  // times the cap: runs are cancelled
 constexpr std::array<Plan, 3> plans = {Plan::dense, Plan::pruned, Plan::grid};
 
 struct Options {
@@ -53,10 +54,10 @@ struct Options {
 };
 
 /// Medians, run in turn, round after round. Runs of more than half a second are timed once, short ones repeated to fill
-/// 5 ms. Infinite: not run.
+/// 5 ms. Infinite: not run, or cancelled.
 struct Run {
   std::function<void()> run;
-  bool elsewhere = false;
+  bool elsewhere = false, cancelled = false;
   double seconds = infinite;
 };
 void measure(std::vector<Run>& runs, const Options& options) {
@@ -67,8 +68,12 @@ void measure(std::vector<Run>& runs, const Options& options) {
   };
   std::vector<std::vector<double>> samples(runs.size());
   std::vector<double> first(runs.size(), 0);
-  for (std::size_t i = 0; i < runs.size(); ++i)
-    if (runs[i].run) first[i] = once(runs[i], 1);
+  for (std::size_t i = 0; i < runs.size(); ++i) try {
+      if (runs[i].run) first[i] = once(runs[i], 1);
+    } catch (const attnpool::Cancelled&) {
+      runs[i].cancelled = true;
+      runs[i].run = nullptr;
+    }
   for (int round = 0; round < options.rounds; ++round)
     for (std::size_t i = 0; i < runs.size(); ++i)
       if (runs[i].run && first[i] < 0.5)
@@ -215,7 +220,9 @@ struct Totals {
   std::array<std::vector<double>, plans.size()> measured_by_predicted;
 };
 
-std::string cell(double seconds) { return std::isfinite(seconds) ? in_units(seconds) : "-"; }
+std::string cell(const Run& run, double cap) {
+  return std::isfinite(run.seconds) ? in_units(run.seconds) : run.cancelled ? "> " + in_units(patience * cap) : "-";
+}
 
 template <class T>
 nlohmann::json run_case(std::size_t number, const Case& c, const Options& options, Totals& totals) {
@@ -232,7 +239,9 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
 
   const auto run = [&](attnpool::Options o) {
     // Predictions can be wrong.
-    o.progress = [start = seconds(2), most = 4 * options.cap](double) { return seconds(2) - start < most; };
+    o.progress = [start = seconds(options.threads), &options](double) {
+      return seconds(options.threads) - start < patience * options.cap;
+    };
     attnpool::pool<T>(p.queries, p.keys, p.values, p.score, p.out, o);
   };
   std::vector<Run> runs(plans.size() + 1);
@@ -247,43 +256,40 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
     attnpool::Options o = with(plans[i]);
     entry["details"] = attnpool::explain<T>(p.queries, p.keys, p.values, p.score, o).details;
     if (cost.seconds > options.cap || (cost.seconds > 20 * best_predicted && plans[i] != automatic.plan)) continue;
-    if (plans[i] == Plan::grid) {
-      o.report = &report;
-      run(o);
-      entry["handed_over"] = report.handed_over;
-    }
+    if (plans[i] == Plan::grid) try {
+        o.report = &report;
+        run(o);
+        entry["handed_over"] = report.handed_over;
+      } catch (const attnpool::Cancelled&) {
+      }
     runs[i].run = [&run, o = with(plans[i])] { run(o); };
   }
   if (runs[static_cast<std::size_t>(automatic.plan) - 1].run)
     runs[plans.size()].run = [&run, o = with(Plan::automatic)] { run(o); };
-  bool cancelled = false;
-  try {
-    measure(runs, options);
-  } catch (const attnpool::Cancelled&) {
-    cancelled = true;
-  }
+  measure(runs, options);
 
   double best = infinite;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     best = std::min(best, runs[i].seconds);
+    if (runs[i].cancelled) by_plan[attnpool::name(plans[i])]["longer_than"] = patience * options.cap;
     if (!std::isfinite(runs[i].seconds)) continue;
     by_plan[attnpool::name(plans[i])]["seconds"] = runs[i].seconds;
     totals.measured_by_predicted[i].push_back(runs[i].seconds / automatic.costs[i].seconds);
   }
   const double ratio = runs[static_cast<std::size_t>(automatic.plan) - 1].seconds / best;
   ++totals.cases;
-  totals.within += ratio <= 1.3;
+  totals.within += ratio <= 1.3;  // false if nothing could be timed
   if (std::isfinite(ratio)) totals.worst = std::max(totals.worst, ratio);
   char ratio_text[16] = "-";
   if (std::isfinite(ratio)) std::snprintf(ratio_text, sizeof ratio_text, "%.2f", ratio);
   std::string predicted;
   for (const auto& cost : automatic.costs)
     predicted += (predicted.empty() ? "" : " / ") + (cost.possible ? in_units(cost.seconds) : "-");
-  std::printf("| %zu | %s | %zu | %s | %zu | %zu | %g | %g | %s | %s | %s | %s | %s | %s | %s |%s\n", number,
+  std::printf("| %zu | %s | %zu | %s | %zu | %zu | %g | %g | %s | %s | %s | %s | %s | %s | %s |\n", number,
               name(c.layout), c.dims, c.is_double ? "double" : "float", c.queries, c.keys, c.bandwidth,
-              automatic.tolerance, cell(runs[0].seconds).c_str(), cell(runs[1].seconds).c_str(),
-              cell(runs[2].seconds).c_str(), cell(runs[3].seconds).c_str(), attnpool::name(automatic.plan), ratio_text,
-              predicted.c_str(), cancelled ? " cancelled" : "");
+              automatic.tolerance, cell(runs[0], options.cap).c_str(), cell(runs[1], options.cap).c_str(),
+              cell(runs[2], options.cap).c_str(), cell(runs[3], options.cap).c_str(), attnpool::name(automatic.plan),
+              ratio_text, predicted.c_str());
   std::fflush(stdout);
 
   nlohmann::json row = {{"case", number},
@@ -370,7 +376,7 @@ nlohmann::json run_curves(std::size_t dims, const Options& options, double toler
     measure(runs, options);
     std::printf("%10zu", n);
     for (std::size_t i = 0; i < curves.size(); ++i) {
-      std::printf(" %20s", cell(runs[i].seconds).c_str());
+      std::printf(" %20s", cell(runs[i], options.cap).c_str());
       if (curves[i].ended) continue;
       auto& points = curves[i].points;
       points.push_back({static_cast<double>(n), runs[i].seconds});
@@ -417,8 +423,10 @@ int plan_table(int argc, char** argv) try {
   if (const auto code = options.parse(app, argc, argv)) return *code;
   const attnpool::ScopedIsa scope(attnpool::isa_from_name(options.isa.c_str()));
   JsonFile file(options.json);
-  std::printf("%s, %s, %s, threads: %d. -: not possible, or predicted to take more than %g s or 20 times the best.\n\n",
-              cpu_model().c_str(), date().c_str(), options.isa.c_str(), options.threads, options.cap);
+  std::printf(
+      "%s, %s, %s, threads: %d. -: not possible, or predicted to take more than %g s or 20 times the best.\n"
+      "Ratio and choice by the times of forced plans; automatic: the choosing included.\n\n",
+      cpu_model().c_str(), date().c_str(), options.isa.c_str(), options.threads, options.cap);
   std::printf(
       "| | layout | D | type | queries | keys | bandwidth / range | tolerance | dense | pruned | grid | automatic | "
       "chosen | chosen / best | predicted dense / pruned / grid |\n"
