@@ -22,8 +22,9 @@ class UnderIsa {
 };
 
 /// A clock for work on this many threads. One thread: time that this thread has had a core for, so that what neighbours
-/// took does not count; on a quiet machine that is the time on the wall, which serves for more threads.
-double seconds(int threads);
+/// took does not count; on a quiet machine that is the time on the wall, which serves for more threads and for other
+/// processes.
+double seconds(int threads, bool elsewhere = false);
 
 /// Lane-FMAs per second of one core, in registers of the given ISA ("avx512", "avx2", anything else: the baseline),
 /// measured now, in about 5 ms of this thread's own time.

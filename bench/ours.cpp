@@ -1,5 +1,7 @@
 // The library and its textbook reference, behind the same functions as the peers.
 #include <attnpool/attnpool.hpp>
+#include <cmath>
+#include <vector>
 
 #include "peer.hpp"
 
@@ -7,20 +9,75 @@ namespace {
 
 using attnpool::Gaussian;
 using attnpool::Loss;
+using attnpool::Plan;
 using bench::Gradient;
 using bench::Pool;
 using bench::Softmax;
 
-template <class T, bool textbook>
+template <class T>
+struct Views {
+  explicit Views(const Pool<T>& p)
+      : queries(p.queries, p.query_count, p.dims),
+        keys(p.keys, p.key_count, p.dims),
+        values(p.values, p.key_count, p.value_cols),
+        out(p.out, p.query_count, p.value_cols) {}
+  attnpool::MatrixView<const T> queries, keys, values;
+  attnpool::MatrixView<T> out;
+};
+
+template <class T>
+attnpool::Options options(const Pool<T>& p, Plan plan) {
+  attnpool::Options o{.plan = plan, .tolerance = p.tolerance, .threads = p.threads};
+  if (p.leave_one_out) o.range = attnpool::KeyRange::all_but_self();
+  return o;
+}
+
+template <class T, Plan plan>
 void pool(const Pool<T>& p) {
-  const attnpool::MatrixView<const T> queries(p.queries, p.query_count, p.dims), keys(p.keys, p.key_count, p.dims),
-      values(p.values, p.key_count, p.value_cols);
-  const attnpool::MatrixView<T> out(p.out, p.query_count, p.value_cols);
-  if constexpr (textbook) {
-    attnpool::reference::pool<T>(queries, keys, values, Gaussian(p.w), out);
-  } else {
-    attnpool::pool<T>(queries, keys, values, Gaussian(p.w), out, {.threads = p.threads});
-  }
+  const Views<T> v(p);
+  attnpool::pool<T>(v.queries, v.keys, v.values, Gaussian(p.w), v.out, options(p, plan));
+}
+
+template <class T>
+void textbook_pool(const Pool<T>& p) {
+  const Views<T> v(p);
+  attnpool::reference::pool<T>(v.queries, v.keys, v.values, Gaussian(p.w), v.out);
+}
+
+template <class T>
+void prepared_pool(const Pool<T>& p) {
+  struct Kept {
+    std::size_t data;
+    attnpool::Isa isa;  // rounds alternate between ISAs
+    attnpool::Prepared<T> keys;
+  };
+  static std::vector<Kept> all;
+  std::erase_if(all, [&](const Kept& kept) { return kept.data != p.data; });
+  const Views<T> v(p);
+  const attnpool::Isa isa = attnpool::active_isa();
+  auto it = all.begin();
+  while (it != all.end() && it->isa != isa) ++it;
+  if (it == all.end()) it = all.insert(it, Kept{p.data, isa, attnpool::Prepared<T>(v.keys, v.values)});
+  it->keys.pool(v.queries, Gaussian(p.w), v.out, options(p, Plan::automatic));
+}
+
+template <class T>
+void scores(const bench::Scores<T>& s) {
+  const Views<T> v(s.pool);
+  attnpool::Prepared<T> prepared(v.keys, v.values);
+  for (std::size_t i = 0; i < s.count; ++i)
+    s.losses[i] = prepared.leave_one_out(Gaussian(s.w[i]), Loss::mean, false, options(s.pool, Plan::automatic)).loss;
+}
+
+template <class T, Plan plan>
+double predicted(const Pool<T>& p) {
+  const Views<T> v(p);
+  const attnpool::Explanation e =
+      attnpool::explain<T>(v.queries, v.keys, v.values, Gaussian(p.w), options(p, Plan::automatic));
+  const Plan chosen = plan == Plan::automatic ? e.plan : plan;
+  for (const attnpool::Explanation::Cost& cost : e.costs)
+    if (cost.plan == chosen && cost.possible) return cost.seconds;
+  return HUGE_VAL;
 }
 
 template <class T>
@@ -58,10 +115,26 @@ void softmax(const Softmax<T>& s) {
   }
 }
 
-template <class T, bool textbook>
+template <class T>
+constexpr bench::Functions<T> textbook_functions() {
+  return {textbook_pool<T>, gradient<T, true>, softmax<T, true>, attnpool::reference::exp<T>};
+}
+
+template <class T>
 constexpr bench::Functions<T> functions() {
-  return {pool<T, textbook>, gradient<T, textbook>, softmax<T, textbook>,
-          textbook ? attnpool::reference::exp<T> : attnpool::exp<T>, textbook ? nullptr : pool_batch<T>};
+  return {pool<T, Plan::automatic>,
+          gradient<T, false>,
+          softmax<T, false>,
+          attnpool::exp<T>,
+          pool_batch<T>,
+          prepared_pool<T>,
+          scores<T>,
+          predicted<T, Plan::automatic>};
+}
+
+template <class T, Plan plan>
+constexpr bench::Functions<T> plan_functions() {
+  return {.pool = pool<T, plan>, .predicted = predicted<T, plan>};
 }
 
 }  // namespace
@@ -69,7 +142,19 @@ constexpr bench::Functions<T> functions() {
 namespace bench {
 
 constinit const Implementation ours = {
-    .name = "attnpool", .isa = nullptr, .f32 = functions<float, false>(), .f64 = functions<double, false>()};
+    .name = "attnpool", .isa = nullptr, .f32 = functions<float>(), .f64 = functions<double>(), .follows_options = true};
+
+constinit const Implementation ours_dense = {.name = "attnpool dense",
+                                             .isa = nullptr,
+                                             .f32 = plan_functions<float, Plan::dense>(),
+                                             .f64 = plan_functions<double, Plan::dense>(),
+                                             .follows_options = true};
+
+constinit const Implementation ours_pruned = {.name = "attnpool pruned",
+                                              .isa = nullptr,
+                                              .f32 = plan_functions<float, Plan::pruned>(),
+                                              .f64 = plan_functions<double, Plan::pruned>(),
+                                              .follows_options = true};
 
 constinit const Implementation ours_nonpositive = {.name = "attnpool exp_nonpositive",
                                                    .isa = nullptr,
@@ -78,6 +163,6 @@ constinit const Implementation ours_nonpositive = {.name = "attnpool exp_nonposi
                                                    .nonpositive = true};
 
 constinit const Implementation reference = {
-    .name = "reference", .isa = "-", .f32 = functions<float, true>(), .f64 = functions<double, true>()};
+    .name = "reference", .isa = "-", .f32 = textbook_functions<float>(), .f64 = textbook_functions<double>()};
 
 }  // namespace bench

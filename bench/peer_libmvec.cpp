@@ -165,6 +165,31 @@ void gradient(Gradient<T>& g) {  // D = V = 1
 }
 
 template <class T>
+void scores(const bench::Scores<T>& s) {  // D = 1
+  const Pool<T>& p = s.pool;
+  const std::size_t n = p.key_count;
+  const std::ptrdiff_t quads = static_cast<std::ptrdiff_t>((n + 3) / 4);
+  for (std::size_t i = 0; i < s.count; ++i) {
+    T* keys = scaled_columns(p.keys, n, 1, s.w[i]);
+    double loss = 0;
+#pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1) reduction(+ : loss)
+    for (std::ptrdiff_t b = 0; b < quads; ++b) {
+      const std::size_t q = static_cast<std::size_t>(b) * 4, count = n - q < 4 ? n - q : 4;
+      T four[4], sums[4][4];
+      for (std::size_t j = 0; j < 4; ++j) four[j] = keys[q + (j < count ? j : 0)];
+      four_queries(four, keys, p.values, n, sums);
+      for (std::size_t j = 0; j < count; ++j) {  // its own key has weight 1
+        const double value = static_cast<double>(p.values[q + j]);
+        const double rest = (static_cast<double>(sums[j][1]) - value) / (static_cast<double>(sums[j][0]) - 1) - value;
+        loss += rest * rest;
+      }
+    }
+    s.losses[i] = loss / static_cast<double>(n);
+    std::free(keys);
+  }
+}
+
+template <class T>
 [[gnu::noinline]] void softmax_row(const T* x, T* y, std::size_t n) {  // x and y may be the same
   T max = x[0], total = 0;
 #pragma omp simd reduction(max : max)
@@ -199,7 +224,15 @@ template <class T>
 namespace bench {
 constinit const Implementation libmvec_peer = {.name = "libmvec loop",
                                                .isa = "avx2",
-                                               .f32 = {pool<float>, gradient<float>, softmax<float>, exp<float>},
-                                               .f64 = {pool<double>, gradient<double>, softmax<double>, exp<double>},
+                                               .f32 = {.pool = pool<float>,
+                                                       .gradient = gradient<float>,
+                                                       .softmax = softmax<float>,
+                                                       .exp = exp<float>,
+                                                       .scores = scores<float>},
+                                               .f64 = {.pool = pool<double>,
+                                                       .gradient = gradient<double>,
+                                                       .softmax = softmax<double>,
+                                                       .exp = exp<double>,
+                                                       .scores = scores<double>},
                                                .one_value_column = true};
 }

@@ -5,14 +5,14 @@
 #include <attnpool/attnpool.hpp>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "implementations.hpp"
+#include "report.hpp"
 #include "workloads.hpp"
 
 namespace bench {
@@ -21,29 +21,10 @@ namespace {
 struct Options {
   std::vector<std::string> workloads, isas = {"avx2", "avx512"};
   std::vector<int> threads = {1, 2};
+  bool threads_given = false;
   int rounds = 7;
-  std::string json;
+  std::string json, data;
 };
-
-/// What /proc/cpuinfo calls the CPU, or what it was compiled for.
-std::string cpu_model() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(": ") + 2));
-#if defined(__aarch64__)
-  return "AArch64";
-#else
-  return "unknown";
-#endif
-}
-
-/// Today, 2026-01-31.
-std::string date() {
-  char text[16];
-  const std::time_t now = std::time(nullptr);
-  std::strftime(text, sizeof text, "%F", std::gmtime(&now));
-  return text;
-}
 
 /// One line of the table.
 struct Row {
@@ -56,10 +37,6 @@ struct Row {
   std::vector<double> seconds = {}, peaks = {};  // per round
 };
 
-double median(std::vector<double> x) {
-  std::sort(x.begin(), x.end());
-  return (x[(x.size() - 1) / 2] + x[x.size() / 2]) / 2;
-}
 double least(const std::vector<double>& x) { return *std::min_element(x.begin(), x.end()); }
 
 /// The FMA slots of one core that a pair took.
@@ -72,24 +49,36 @@ template <class T>
 double sample(Data<T>& data, const Row& row) {
   const UnderIsa scope(row.implementation, row.under);
   data.restore();
-  const double start = seconds(row.threads);
+  const bool elsewhere = row.implementation.elsewhere;
+  const double start = seconds(row.threads, elsewhere);
   for (int i = 0; i < row.repeats; ++i) data.run(row.implementation, row.threads);
-  return (seconds(row.threads) - start) / row.repeats;
+  return (seconds(row.threads, elsewhere) - start) / row.repeats;
 }
 
 template <class T>
 std::vector<Row> measure(const Workload& workload, const Options& options) {
-  Data<T> data(workload);
+  constexpr double patience = 2;  // seconds of a run, on two threads
+  Data<T> data(workload, options.data);
   std::vector<Row> rows;
+  const auto wanted = [&](const Implementation& implementation, int threads) {
+    return Data<T>::can(workload, implementation) &&
+           !(workload.linear && data.predicted(implementation, threads) * threads > 2 * patience);
+  };
   const bool one_thread = workload.kind == Kind::exp || workload.kind == Kind::exp_nonpositive;
-  for (int threads : options.threads) {
+  std::vector<int> thread_counts = options.threads;
+  if (workload.linear && !options.threads_given) thread_counts = {thread_counts.back()};
+  for (int threads : thread_counts) {
     if (one_thread && threads > 1) continue;
     for (const std::string& isa : options.isas)
       for (const Implementation* own : {&ours, &ours_nonpositive})
         if (Data<T>::can(workload, *own) && !(own == &ours && workload.kind == Kind::exp_nonpositive))
           rows.push_back({*own, isa, threads, attnpool::isa_from_name(isa.c_str())});
+    if (workload.linear)
+      for (const std::string& isa : options.isas)
+        for (const Implementation* own : {&ours_dense, &ours_pruned})
+          if (wanted(*own, threads)) rows.push_back({*own, isa, threads, attnpool::isa_from_name(isa.c_str())});
     for (const Implementation& peer : peers())
-      if (Data<T>::can(workload, peer)) rows.push_back({peer, peer.isa, threads});
+      if (wanted(peer, threads)) rows.push_back({peer, peer.isa, threads});
   }
   for (Row& row : rows) {  // a warm-up, the error, and how long a run takes
     const double first = sample(data, row);
@@ -118,13 +107,6 @@ double best_peer(const std::vector<Row>& rows, const Row& mine) {
         !(row.isa == "avx512" && mine.isa != "avx512"))
       best = std::min(best, median(row.seconds));
   return best;
-}
-
-std::string in_units(double seconds) {
-  char text[32];
-  const double scale = seconds < 1e-3 ? 1e6 : seconds < 1 ? 1e3 : 1;
-  std::snprintf(text, sizeof text, "%.3g %s", seconds * scale, scale == 1e6 ? "us" : scale == 1e3 ? "ms" : "s");
-  return text;
 }
 
 void print(const Workload& workload, const std::vector<Row>& rows) {
@@ -177,11 +159,13 @@ int table(int argc, char** argv) {
   app.add_option("--workloads", options.workloads, "names, separated by commas (default: all)")->delimiter(',');
   app.add_option("--isas", options.isas, "ISAs for attnpool (default: avx2 and avx512 where supported)")
       ->delimiter(',');
-  app.add_option("--threads", options.threads, "numbers of threads (default: 1,2)")
+  app.add_option("--threads", options.threads, "numbers of threads (default: 1,2; of the L workloads 2)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
   app.add_option("--rounds", options.rounds, "rounds over all implementations (default: 7)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--data", options.data, "the CSV file of L8 (columns time, distance, delay) instead of random rows")
+      ->check(CLI::ExistingFile);
   app.add_option("--json", options.json, "also write all rows to this file");
   std::string names;
   for (const Workload& workload : workloads())
@@ -198,18 +182,18 @@ int table(int argc, char** argv) {
     });
     if (options.isas.empty()) options.isas = {supported.back()};
   }
+  options.threads_given = app.count("--threads") > 0;
   std::erase_if(options.threads, [&](int n) {
-    return app.count("--threads") == 0 && n > static_cast<int>(std::thread::hardware_concurrency());
+    return !options.threads_given && n > static_cast<int>(std::thread::hardware_concurrency());
   });
-  std::FILE* file = nullptr;
+  std::optional<JsonFile> file;
   try {
     for (const std::string& isa : options.isas) attnpool::isa_from_name(isa.c_str());
     for (const std::string& name : options.workloads)
       if (std::none_of(workloads().begin(), workloads().end(), [&](const Workload& w) { return w.name == name; }))
         throw std::invalid_argument("no workload " + name + "; there are:" + names);
-    if (!options.json.empty() && !(file = std::fopen(options.json.c_str(), "w")))
-      throw std::invalid_argument("cannot write " + options.json);
-  } catch (const std::invalid_argument& error) {
+    file.emplace(options.json);
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "attnpool_bench: %s\n", error.what());
     return 2;
   }
@@ -226,22 +210,20 @@ int table(int argc, char** argv) {
       "exp in ULP.\n",
       options.rounds);
   nlohmann::json list = nlohmann::json::array();
-  for (const Workload& workload : workloads()) {
-    if (!options.workloads.empty() &&
-        std::find(options.workloads.begin(), options.workloads.end(), workload.name) == options.workloads.end())
-      continue;
-    const std::vector<Row> rows =
-        workload.is_double ? measure<double>(workload, options) : measure<float>(workload, options);
-    print(workload, rows);
-    append(list, workload, rows);
-  }
-  if (file) {
-    const std::string text = list.dump(1) + "\n";
-    const bool good = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    if (std::fclose(file) != 0 || !good) {
-      std::fprintf(stderr, "attnpool_bench: could not write %s\n", options.json.c_str());
-      return 1;
+  try {
+    for (const Workload& workload : workloads()) {
+      if (!options.workloads.empty() &&
+          std::find(options.workloads.begin(), options.workloads.end(), workload.name) == options.workloads.end())
+        continue;
+      const std::vector<Row> rows =
+          workload.is_double ? measure<double>(workload, options) : measure<float>(workload, options);
+      print(workload, rows);
+      append(list, workload, rows);
     }
+    file->write(list);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "attnpool_bench: %s\n", error.what());
+    return 1;
   }
   return 0;
 }

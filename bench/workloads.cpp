@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
-#include <numbers>
+#include <stdexcept>
 
 namespace bench {
+namespace {
+constexpr std::size_t score_count = 20;  // bandwidths
+}
 
 double Workload::pairs() const {
   const double q = static_cast<double>(query_count), k = static_cast<double>(key_count);
@@ -14,6 +16,7 @@ double Workload::pairs() const {
 }
 
 const std::vector<Workload>& workloads() {
+  constexpr std::size_t million = 1000000;
   static const double root8 = std::sqrt(1.0 / 8);
   static const std::vector<Workload> all = {
       {"W1", "pool, one dimension, 10,000 x 10,000", Kind::pool, false, 1, 10000, 10000, 1, 1, 2},
@@ -29,31 +32,34 @@ const std::vector<Workload>& workloads() {
       {"W9a", "one query, 1,000,000 keys, one dimension", Kind::pool, false, 1, 1, 1000000, 1, 1, 2},
       {"W9b", "one query, 100,000 keys, D = V = 64", Kind::pool, false, 1, 1, 100000, 64, 64, root8},
       {"W10", "10,000 problems of 100 x 100", Kind::pool, false, 10000, 100, 100, 1, 1, 2},
+      {"L1", "pool, one dimension, 1,000,000 x 1,000,000, double, 1e-9", Kind::pool, true, 1, million, million, 1, 1,
+       10, true, 1e-9, Layout::uniform},
+      {"L1p", "L1 on prepared keys", Kind::prepared_pool, true, 1, million, million, 1, 1, 10, true, 1e-9,
+       Layout::uniform},
+      {"L2", "pool, one dimension, 1,000,000 x 1,000,000, float, 1e-6", Kind::pool, false, 1, million, million, 1, 1,
+       10, true, 1e-6, Layout::uniform},
+      {"L3", "pool, one dimension, 100,000 x 100,000, double, 1e-9", Kind::pool, true, 1, 100000, 100000, 1, 1, 10,
+       true, 1e-9, Layout::uniform},
+      {"L4", "pool, one dimension, 10,000 x 10,000, double, 1e-9", Kind::pool, true, 1, 10000, 10000, 1, 1, 10, true,
+       1e-9, Layout::uniform},
+      {"L5", "pool, D = 2, 1,000,000 x 1,000,000, double, 1e-6", Kind::pool, true, 1, million, million, 2, 1, 10, true,
+       1e-6, Layout::uniform},
+      {"L6", "pool, D = 3, 1,000,000 x 1,000,000, double, 1e-4", Kind::pool, true, 1, million, million, 3, 1, 4, true,
+       1e-4, Layout::uniform},
+      {"L7", "leave-one-out score at 20 bandwidths, 10,000 keys, one dimension, double", Kind::scores, true,
+       score_count, 10000, 10000, 1, 1, 0, true, 0, Layout::uniform, true},
+      {"L7f", "leave-one-out score at 20 bandwidths, 10,000 keys, one dimension, float", Kind::scores, false,
+       score_count, 10000, 10000, 1, 1, 0, true, 0, Layout::uniform, true},
+      {"L8", "flights: 200,000 rows, D = 2, fitted values leave-one-out, double", Kind::pool, true, 1, 200000, 200000,
+       2, 1, 1, true, 0, Layout::flights, true},
   };
   return all;
 }
 
 namespace {
 
-/// SplitMix64: the same inputs everywhere.
-class Random {
- public:
-  double uniform() {
-    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
-  }
-  double normal() { return std::sqrt(-2 * std::log1p(-uniform())) * std::cos(2 * std::numbers::pi * uniform()); }
-
- private:
-  std::uint64_t state_ = 1;
-};
-
-/// The chapter's curve.
-double curve(double x) { return 2 * std::sin(x) + std::pow(x, 0.8); }
-
-/// The textbook formula of one query: out [V]; returns d out / dw of the first column.
+/// The textbook formula of one query: out [V]; returns d out / dw of the first column. Weights below e^-80 of the
+/// largest are 0 to long double.
 template <class Real, class T>
 Real exact_row(const Pool<T>& p, std::size_t q, std::vector<Real>& out) {
   std::vector<Real> scores(p.key_count);
@@ -65,11 +71,13 @@ Real exact_row(const Pool<T>& p, std::size_t q, std::vector<Real>& out) {
       const Real t = w * (static_cast<Real>(p.queries[q * p.dims + d]) - static_cast<Real>(p.keys[k * p.dims + d]));
       s -= t * t / 2;
     }
+    if (p.leave_one_out && k == q) s = -std::numeric_limits<Real>::infinity();
     scores[k] = s;
     max = std::max(max, s);
   }
   out.assign(p.value_cols, 0);
   for (std::size_t k = 0; k < p.key_count; ++k) {
+    if (!(scores[k] - max > -80)) continue;
     const Real e = std::exp(scores[k] - max), slope = 2 * scores[k] / w;
     total += e;
     square += e * slope;
@@ -95,7 +103,9 @@ double worst(double a, double b) { return b <= a ? a : b; }
 }  // namespace
 
 template <class T>
-Data<T>::Data(const Workload& workload) : workload_(workload) {
+Data<T>::Data(const Workload& workload, const std::string& flights) : workload_(workload) {
+  static std::size_t count = 0;
+  number_ = ++count;
   Random random;
   auto fill = [&](std::vector<T>& x, std::size_t n, auto value) {
     x.resize(n);
@@ -127,17 +137,44 @@ Data<T>::Data(const Workload& workload) : workload_(workload) {
       }
       return;
     case Kind::pool:
+    case Kind::prepared_pool:
+    case Kind::scores:
     case Kind::gradient:
       break;
   }
-  const std::size_t q = w.problems * w.query_count, k = w.problems * w.key_count;
-  auto coordinate = [&] { return w.dims == 1 ? 5 * random.uniform() : random.normal(); };
-  fill(keys_, k * w.dims, coordinate);
-  fill(queries_, q * w.dims, coordinate);
+  if (w.layout == Layout::flights && !flights.empty()) {
+    std::vector<double> keys, values;
+    read_flights(flights, keys, values);
+    keys_.assign(keys.begin(), keys.end());
+    values_.assign(values.begin(), values.end());
+    if (values.size() != w.key_count)
+      throw std::runtime_error(flights + " has " + std::to_string(values.size()) + " rows, " + w.name + " wants " +
+                               std::to_string(w.key_count));
+  }
+  const std::size_t problems = w.kind == Kind::scores ? 1 : w.problems;
+  const std::size_t q = problems * w.query_count, k = problems * w.key_count;
+  std::vector<double> point(w.dims);
+  const auto points = [&](std::vector<T>& x, std::size_t n, bool queries) {
+    PointSource source(w.layout, w.dims, queries, random);
+    for (std::size_t i = 0; i < n; ++i) {
+      source.next(point.data());
+      x.insert(x.end(), point.begin(), point.end());
+    }
+  };
+  if (keys_.empty()) points(keys_, k, false);
+  if (w.leave_one_out) {
+    queries_ = keys_;
+  } else {
+    points(queries_, q, true);
+  }
   std::size_t next = 0;
-  fill(values_, k * w.value_cols, [&] {
-    return w.dims == 1 ? curve(static_cast<double>(keys_[next++])) + 0.5 * random.normal() : random.normal();
-  });
+  if (values_.empty())
+    fill(values_, k * w.value_cols, [&] {
+      if (w.layout == Layout::chapter && w.dims > 1) return random.normal();
+      for (std::size_t d = 0; d < w.dims; ++d) point[d] = static_cast<double>(keys_[next * w.dims + d]);
+      ++next;
+      return value_at(w.layout, point.data(), random);
+    });
   out_.resize(q * w.value_cols);
   if (w.kind == Kind::gradient) {
     next = 0;
@@ -152,12 +189,31 @@ Data<T>::Data(const Workload& workload) : workload_(workload) {
       slope += 2 * (row[0] - static_cast<double>(targets_[r])) * derivative;
     }
     expected_ = {slope / static_cast<double>(q)};
+  } else if (w.kind == Kind::scores) {  // every query again
+    losses_.resize(w.problems);
+    for (std::size_t i = 0; i < w.problems; ++i)  // from range / 250 to range / 5
+      w_.push_back(50 * std::pow(50.0, -static_cast<double>(i) / static_cast<double>(w.problems - 1)));
+    for (std::size_t i : {std::size_t{0}, w.problems / 2, w.problems - 1}) {
+      Pool<T> p = problem(0);
+      p.w = w_[i];
+      double loss = 0;
+#pragma omp parallel for reduction(+ : loss)
+      for (std::size_t r = 0; r < w.query_count; ++r) {
+        std::vector<double> row;
+        exact_row(p, r, row);
+        loss += (row[0] - static_cast<double>(p.values[r])) * (row[0] - static_cast<double>(p.values[r]));
+      }
+      checked_.push_back(i);
+      expected_.push_back(loss / static_cast<double>(w.query_count));
+    }
   } else {
-    std::vector<long double> row;
-    for (std::size_t r = 0; r < q; r += std::max<std::size_t>(1, q / 256)) {
-      exact_row(problem(r / w.query_count), r % w.query_count, row);
-      checked_.push_back(r);
-      expected_.insert(expected_.end(), row.begin(), row.end());
+    for (std::size_t r = 0; r < q; r += std::max<std::size_t>(1, q / 256)) checked_.push_back(r);
+    expected_.resize(checked_.size() * w.value_cols);
+#pragma omp parallel for schedule(dynamic)
+    for (std::size_t i = 0; i < checked_.size(); ++i) {
+      std::vector<long double> row;
+      exact_row(problem(checked_[i] / w.query_count), checked_[i] % w.query_count, row);
+      std::copy(row.begin(), row.end(), expected_.begin() + static_cast<std::ptrdiff_t>(i * w.value_cols));
     }
   }
 }
@@ -174,13 +230,23 @@ Pool<T> Data<T>::problem(std::size_t i) {
           w.dims,
           w.value_cols,
           w.w,
-          1};
+          1,
+          w.tolerance,
+          w.leave_one_out,
+          number_};
 }
 
 template <class T>
 bool Data<T>::can(const Workload& w, const Implementation& implementation) {
   const Functions<T>& f = implementation.functions<T>();
+  if (implementation.elsewhere && !w.linear) return false;
+  if (w.leave_one_out && w.kind == Kind::pool && !implementation.follows_options) return false;
+  if (w.dims > 1 && implementation.one_dimension) return false;
   switch (w.kind) {
+    case Kind::prepared_pool:
+      return f.prepared_pool;
+    case Kind::scores:
+      return f.scores;
     case Kind::pool:
       return f.pool && !(implementation.one_value_column && w.value_cols > 1) &&
              !(implementation.limit && (w.query_count > 1));
@@ -212,6 +278,18 @@ void Data<T>::run(const Implementation& implementation, int threads) {
         for (std::size_t i = 0; i < workload_.problems; ++i) f.pool(problem(i));
       }
       break;
+    case Kind::prepared_pool: {
+      Pool<T> p = problem(0);
+      p.threads = threads;
+      f.prepared_pool(p);
+      break;
+    }
+    case Kind::scores: {
+      Scores<T> scores{problem(0), w_.data(), losses_.data(), w_.size()};
+      scores.pool.threads = threads;
+      f.scores(scores);
+      break;
+    }
     case Kind::gradient:
       gradient_ = {problem(0), targets_.data(), 0, 0};
       gradient_.pool.threads = threads;
@@ -231,6 +309,16 @@ void Data<T>::run(const Implementation& implementation, int threads) {
 }
 
 template <class T>
+double Data<T>::predicted(const Implementation& implementation, int threads) {
+  const Functions<T>& f = implementation.functions<T>();
+  if (!f.predicted || workload_.kind != Kind::pool)
+    return workload_.kind == Kind::prepared_pool ? 0 : 0.15e-9 * sizeof(T) * workload_.pairs() / threads;
+  Pool<T> p = problem(0);
+  p.threads = threads;
+  return f.predicted(p);
+}
+
+template <class T>
 void Data<T>::restore() {
   if (workload_.kind == Kind::softmax_in_place) out_ = queries_;
 }
@@ -242,7 +330,12 @@ double Data<T>::error() const {
   switch (w.kind) {
     case Kind::gradient:
       return static_cast<double>(std::abs(gradient_.gradient - expected_[0]) / std::abs(expected_[0]));
-    case Kind::pool: {
+    case Kind::scores:
+      for (std::size_t i = 0; i < checked_.size(); ++i)
+        error = worst(error, static_cast<double>(std::abs(losses_[checked_[i]] - expected_[i]) / expected_[i]));
+      return error;
+    case Kind::pool:
+    case Kind::prepared_pool: {
       const auto [low, high] = std::minmax_element(values_.begin(), values_.end());
       for (std::size_t i = 0; i < expected_.size(); ++i) {
         const T got = out_[checked_[i / w.value_cols] * w.value_cols + i % w.value_cols];
