@@ -26,6 +26,8 @@ MatrixView<const T> input(const char* name, const py::array& array) {
   if (!py::isinstance<py::array_t<T>>(array) || array.ndim() != 2)
     throw py::type_error(std::string(name) + ": must be a matrix of one dtype");
   const py::ssize_t rows = array.shape(0), cols = array.shape(1), item = sizeof(T);
+  if (rows == 0 || cols == 0)
+    return {static_cast<const T*>(array.data()), static_cast<std::size_t>(rows), static_cast<std::size_t>(cols)};
   const bool contiguous_rows = cols <= 1 || array.strides(1) == item;
   const py::ssize_t stride = rows <= 1 ? cols * item : array.strides(0);
   const bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
@@ -376,6 +378,9 @@ PYBIND11_MODULE(_core, m) {
   m.def("pool_gradient", &pool_gradient);
   m.def("loss_gradient", &loss_gradient);
   m.def("fit", &fit);
+  m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
+    return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
+  });
   m.def("tiling", &tiling);
   m.def("config", &config);
   bind_state<float>(m, "PoolState32");

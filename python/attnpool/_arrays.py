@@ -49,7 +49,7 @@ def matrix(a: Array, dtype: np.dtype) -> Array:
         a = a.astype(dtype)
     item, (rows, columns), (down, across) = dtype.itemsize, a.shape, a.strides
     fits = (columns <= 1 or across == item) and (rows <= 1 or (down >= columns * item and down % item == 0))
-    return a if fits and a.flags.aligned else np.ascontiguousarray(a)
+    return a if fits and a.flags.aligned else np.array(a, order="C")
 
 
 def batch_shape(**arrays: Array) -> Tuple[int, ...]:
@@ -93,8 +93,8 @@ class Output:
         self.array = np.asarray(out) if self.is_direct else np.empty(shape, computing)
 
     def rows(self, columns: int) -> Array:
-        """The array as a matrix of so many columns, at least one."""
-        return self.array.reshape(-1, columns)
+        """The array as a matrix of so many columns."""
+        return self.array.reshape(self.array.size // max(columns, 1), columns)
 
     def done(self) -> Any:
         if self.out is None:

@@ -100,10 +100,9 @@ def average_pool(values: Any, count: Optional[int] = None, *, out: Optional[Arra
         raise ValueError(f"count: must be 0 or more, got {count}")
     columns = v.shape[-1:] if a.ndim > 1 else ()
     output = Output(out, v.shape[:-2] + (() if count is None else (count,)) + columns, dtype)
-    rows = output.array.reshape(-1, 1 if count is None else count, v.shape[-1])
-    computing = computing_dtype(dtype)
-    for problem, result in zip(v.reshape((len(rows),) + v.shape[-2:]), rows):
-        _core.average_pool(matrix(problem, computing), result)
+    rows = output.array.reshape(v.shape[:-2] + (1 if count is None else count, v.shape[-1]))
+    for problem in np.ndindex(*v.shape[:-2]):
+        _core.average_pool(matrix(v[problem], output.array.dtype), rows[problem])
     return output.done()
 
 
@@ -161,7 +160,7 @@ def pool(queries: Any, keys: Any, values: Any, *, w: Any = None, bandwidth: Any 
     """
     p = _Problem(w, bandwidth, queries, keys, values, key_range=key_range, n_jobs=n_jobs)
     output = Output(out, p.batch + (p.query_count,) + p.value_shape, p.dtype)
-    if output.array.size:
+    if p.count:
         _core.pool(p.count, p.queries, p.keys, p.values, *p.score(), output.rows(p.columns), p.threads)
     return output.done()
 
@@ -178,7 +177,7 @@ def attention_weights(queries: Any, keys: Any, *, w: Any = None, bandwidth: Any 
     """The weights that ``pool`` gives the keys: [..., Q, K], rows sum to 1; keys out of range get exactly 0."""
     p = _Problem(w, bandwidth, queries, keys, key_range=key_range, n_jobs=n_jobs)
     output = Output(out, p.batch + (p.query_count, p.key_count), p.dtype)
-    if output.array.size:
+    if p.count:
         _core.attention_weights(p.count, p.queries, p.keys, *p.score(), output.rows(p.key_count), p.threads)
     return output.done()
 
@@ -193,7 +192,7 @@ def pool_gradient(queries: Any, keys: Any, values: Any, *, w: Any = None, bandwi
     parameters = () if p.is_scalar else p.w.shape
     output = Output(None, p.batch + (p.query_count,) + p.value_shape, p.dtype)
     gradient = Output(None, p.batch + (p.query_count,) + parameters + p.value_shape, p.dtype)
-    if output.array.size:
+    if p.count:
         _core.pool_gradient(p.count, p.queries, p.keys, p.values, *p.score(), output.rows(p.columns),
                             gradient.rows(p.columns * len(p.w)), p.threads)
     return output.done(), gradient.done()
@@ -310,8 +309,7 @@ class PoolState:
     def finish(self, *, out: Optional[Array] = None) -> Array:
         """The predictions so far [Q, V]; NaN for a query that has seen no key. The state stays usable."""
         output = Output(out, (self.query_count, self.value_columns), self.dtype)
-        if output.array.size:
-            self._state.finish(output.array)
+        self._state.finish(output.array)
         return output.done()
 
     def log_sum_exp(self) -> Array:
