@@ -1,3 +1,4 @@
+import importlib
 import os
 
 from hypothesis import HealthCheck, settings
@@ -11,3 +12,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("attnpool")
+
+# Tests against packages that are not there are skipped; where this is set, that is an error.
+if os.environ.get("ATTNPOOL_REQUIRE_PEERS"):
+    for peer in ("scipy", "sklearn", "torch", "statsmodels", "matplotlib"):
+        importlib.import_module(peer)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+
+stats = pytest.importorskip("scipy.stats")
 
 import attnpool
 from attnpool import bandwidth as b
@@ -62,8 +63,7 @@ def test_rules_of_gaussian_kde_and_skpro():
 
 def test_rules_without_sigma():
     """As scikit-learn's KernelDensity and GuillaumeDehaene/nadaraya_watson."""
-    from sklearn.neighbors import KernelDensity
-
+    KernelDensity = pytest.importorskip("sklearn.neighbors").KernelDensity
     for name, rule in (("scott", b.scott), ("silverman", b.silverman)):
         theirs = KernelDensity(bandwidth=name).fit(X).bandwidth_
         np.testing.assert_allclose(rule(X, scaled=False), theirs, rtol=1e-12)

@@ -5,6 +5,9 @@ import pickle
 import numpy as np
 import oracle
 import pytest
+
+pytest.importorskip("sklearn")
+
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline

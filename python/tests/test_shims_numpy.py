@@ -3,6 +3,9 @@
 import numpy as np
 import originals
 import pytest
+
+pytest.importorskip("sklearn")
+
 from sklearn.base import clone
 
 from attnpool.shims import jmetzen, sklearn, tutorial
