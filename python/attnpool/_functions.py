@@ -64,10 +64,11 @@ def softmax(scores: Any, axis: Optional[int] = -1, *, out: Optional[Array] = Non
     rows = _as_rows_along(axis, a)
     output = Output(out, a.shape, dtype)
     if a.size:
-        is_last = axis is None or axis % a.ndim == a.ndim - 1
-        result = output.array if is_last else np.empty(rows.shape, output.array.dtype)
-        _core.softmax(matrix(rows, result.dtype), result.reshape(-1, rows.shape[-1]), threads(n_jobs))
-        if not is_last:
+        if axis is None or axis % a.ndim == a.ndim - 1:
+            _core.softmax(matrix(rows, output.array.dtype), output.rows(rows.shape[-1]), threads(n_jobs))
+        else:
+            result = np.empty(rows.shape, output.array.dtype)
+            _core.softmax(matrix(rows, result.dtype), result.reshape(-1, rows.shape[-1]), threads(n_jobs))
             output.array[...] = np.moveaxis(result, -1, axis)
     return output.done()
 
@@ -142,11 +143,12 @@ class _Problem:
         shared_keys = all(a.size == a.shape[-1] * a.shape[-2] for name, a in arrays.items() if name != "queries")
         if self.count > 1 and shared_keys and key_range is None:  # one problem with many queries
             self.count = 1
-            self.queries = matrix(np.broadcast_to(q, self.batch + q.shape[-2:]), computing)
-            self.keys, self.values = (matrix(arrays[n], computing) if n in arrays else None for n in ("keys", "values"))
+            flat = {name: matrix(a, computing) for name, a in arrays.items()}
+            flat["queries"] = batched(q, self.batch, computing)
         else:
-            self.queries, self.keys, self.values = (
-                batched(arrays[n], self.batch, computing) if n in arrays else None for n in ("queries", "keys", "values"))
+            flat = {name: batched(a, self.batch, computing) for name, a in arrays.items()}
+        self.queries, self.keys = flat["queries"], flat["keys"]
+        self.values = flat.get("values", np.empty((0, 0), computing))
 
     def score(self) -> Tuple[Array, bool, KeyRange]:
         return self.w, self.are_bandwidths, self.range
@@ -252,8 +254,8 @@ def fit(keys: Any, values: Any, *, w0: Any = None, seed: int = 0, loss: str = "m
                        learning_rate, epochs, leave_one_out, tolerance, threads(n_jobs), progress)
     is_scalar = w0 is None or start.ndim == 0
     ws = np.array(result["ws"], dtype=np.float64).reshape(len(result["ws"]), -1)
-    one = (lambda w: w[0]) if is_scalar else np.array
-    return FitResult(w=one(result["w"]), best_w=one(result["best_w"]), best_loss=result["best_loss"],
+    w, best_w = (result[name][0] if is_scalar else np.array(result[name]) for name in ("w", "best_w"))
+    return FitResult(w=w, best_w=best_w, best_loss=result["best_loss"],
                      loss=result["loss"], losses=np.array(result["losses"]), ws=ws[:, 0] if is_scalar else ws,
                      stop=result["stop"])
 

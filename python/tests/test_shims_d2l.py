@@ -93,7 +93,7 @@ def test_rows_that_differ_are_the_chapters():
     out = ours(q, keys, values)
     assert not is_ours(out)
     torch.testing.assert_close(out, theirs(q, keys, values))
-    torch.testing.assert_close(ours.attention_weights, theirs.attention_weights.detach())
+    torch.testing.assert_close(ours.attention_weights, theirs.attention_weights)
     # Tiled keys with values of each query's own, and the other way round.
     for a, b in ((keys[:1].repeat(6, 1), values), (keys, values[:1].repeat(6, 1))):
         torch.testing.assert_close(ours(q, a, b), theirs(q, a, b))
@@ -107,12 +107,19 @@ def test_a_tensor_changed_in_place_is_looked_at_again():
     torch.testing.assert_close(ours(q, keys, values), theirs(q, keys, values))
 
 
-def test_tilings_forget_tensors_that_are_gone():
-    before = len(d2l._tilings._found)
+def test_queries_of_any_strides():
+    keys, values = torch.rand(9).repeat(6, 1), torch.rand(9).repeat(6, 1)
+    theirs, ours = pair()
+    for q in (torch.rand(12)[::2], torch.rand(1).expand(6), torch.rand(2, 3).T):
+        torch.testing.assert_close(ours(q, keys, values), theirs(q, keys, values))
+
+
+def test_tensors_that_are_gone_are_forgotten():
+    before = len(d2l._memory.found)
     keys = torch.rand(9).repeat(6, 1)
-    assert d2l._tilings.of(keys) == "tiled" and len(d2l._tilings._found) == before + 1
+    assert d2l._memory.rows_of(keys).tiling == "tiled" and len(d2l._memory.found) == before + 1
     del keys
-    assert len(d2l._tilings._found) == before
+    assert len(d2l._memory.found) == before
 
 
 def test_no_gradient_wanted():

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
@@ -20,62 +20,82 @@ from .._core import KeyRange
 _FLOATS = (torch.float32, torch.float64)
 
 
-class _Tilings:
-    """What ``_core.tiling`` found for a tensor, kept as long as the tensor lives unchanged: a training loop passes the
-    same tensors in every epoch."""
+class _Rows(NamedTuple):
+    """What the rows of a matrix [Q, K] have in common: how they repeat, and the vector they repeat, as a column."""
+
+    tiling: str  # as _core.tiling says: "tiled", "leave_one_out", or "" for rows that differ
+    column: Optional[np.ndarray]
+
+
+class _Memory:
+    """The _Rows of a tensor, found once for as long as it lives unchanged: training passes the same tensors each epoch."""
 
     def __init__(self) -> None:
-        self._found: dict = {}
+        self.found: dict = {}
 
-    def of(self, tensor: torch.Tensor) -> str:
-        if tensor.stride(0) == 0:
-            return "tiled"
-        known = self._found.get(id(tensor))
+    def rows_of(self, tensor: torch.Tensor) -> _Rows:
+        key = id(tensor)
+        known = self.found.get(key)
         if known is not None and known[0]() is tensor and known[1] == tensor._version:
             return known[2]
-        rows = tensor.detach()
-        tiling = _core.tiling(np.ascontiguousarray(rows.numpy()))
-        key = id(tensor)
-        self._found[key] = (weakref.ref(tensor, lambda _: self._found.pop(key, None)), tensor._version, tiling)
-        return tiling
+        rows = self._look(tensor.detach())
+        self.found[key] = (weakref.ref(tensor, lambda _: self.found.pop(key, None)), tensor._version, rows)
+        return rows
+
+    @staticmethod
+    def _look(matrix: torch.Tensor) -> _Rows:
+        tiling = "tiled" if matrix.stride(0) == 0 else _core.tiling(np.ascontiguousarray(matrix.numpy()))
+        if tiling == "":
+            return _Rows(tiling, None)
+        vector = matrix[0] if tiling == "tiled" else torch.cat([matrix[1, :1], matrix[0]])
+        return _Rows(tiling, vector.contiguous().clone().numpy()[:, np.newaxis])
 
 
-_tilings = _Tilings()
+_memory = _Memory()
+_ALL, _ALL_BUT_SELF = KeyRange.all(), KeyRange.all_but_self()
 
 
-def _shared(keys: torch.Tensor, values: torch.Tensor, query_count: int) -> Optional[Tuple]:
-    """(keys [K], values [K], key range) if the rows of keys and values are all alike, or all but the point itself."""
-    if keys.dim() != 2 or keys.shape != values.shape or len(keys) != query_count or keys.numel() == 0:
+def _range(rows: _Rows) -> KeyRange:
+    return _ALL if rows.tiling == "tiled" else _ALL_BUT_SELF
+
+
+def _shared(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> Optional[Tuple[_Rows, _Rows]]:
+    """The rows of keys and values if both are all alike, or all but the query itself, and nothing needs their gradient."""
+    if queries.requires_grad or keys.requires_grad or values.requires_grad:
         return None
-    if keys.dtype not in _FLOATS or values.dtype != keys.dtype or keys.device.type != "cpu":
+    if keys.dim() != 2 or keys.shape != values.shape or keys.shape[0] != queries.numel() or keys.numel() == 0:
         return None
-    tiling = _tilings.of(keys)
-    if tiling == "" or _tilings.of(values) != tiling:
+    if queries.dtype not in _FLOATS or not queries.dtype == keys.dtype == values.dtype:
         return None
-    if tiling == "tiled":
-        return keys[0], values[0], KeyRange.all()
-    whole = [torch.cat([m[1, :1], m[0]]) for m in (keys, values)]
-    return whole[0], whole[1], KeyRange.all_but_self()
+    if any(t.device.type != "cpu" for t in (queries, keys, values)):
+        return None
+    rows = _memory.rows_of(keys), _memory.rows_of(values)
+    return rows if rows[0].tiling == rows[1].tiling != "" else None
 
 
 class _Pool(torch.autograd.Function):
     """Predictions [Q], differentiable in w; one pass over the keys gives them and their derivatives."""
 
     @staticmethod
-    def forward(ctx: Any, w: torch.Tensor, queries: Any, keys: Any, values: Any, key_range: KeyRange) -> torch.Tensor:
-        arguments = [t.detach().numpy() for t in (queries, keys, values)]
-        number = float(w.detach())
-        if not ctx.needs_input_grad[0]:
-            return torch.from_numpy(f.pool(*arguments, w=number, key_range=key_range))
-        out, derivative = f.pool_gradient(*arguments, w=number, key_range=key_range)
-        ctx.save_for_backward(torch.from_numpy(derivative), w)
-        return torch.from_numpy(out)
+    def forward(ctx: Any, *arguments: Any, **_: Any) -> torch.Tensor:
+        w, number, queries, keys, values = arguments
+        column = queries.detach().reshape(-1, 1).contiguous()
+        out = torch.empty_like(column)
+        call = (1, column.numpy(), keys.column, values.column)
+        score = (np.array([number]), False, _range(keys))
+        if ctx.needs_input_grad[0]:
+            derivative = torch.empty_like(column)
+            _core.pool_gradient(*call, *score, out.numpy(), derivative.numpy(), 0)
+            ctx.save_for_backward(derivative, w)
+        else:
+            _core.pool(*call, *score, out.numpy(), 0)
+        return out.reshape(-1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple:
         derivative, w = ctx.saved_tensors
-        return (gradient @ derivative).reshape(w.shape).to(w.dtype), None, None, None, None
+        return (gradient @ derivative).reshape(w.shape), None, None, None, None
 
 
 class NWKernelRegression(nn.Module):
@@ -93,28 +113,29 @@ class NWKernelRegression(nn.Module):
         self._seen: Optional[Tuple] = None
 
     def forward(self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        self._seen = (queries.detach(), keys, self.w.detach().clone())
-        fixed = not (queries.requires_grad or keys.requires_grad or values.requires_grad)
-        shared = _shared(keys, values, queries.numel()) if fixed and queries.dtype == keys.dtype else None
-        if shared is not None and self.w.numel() == 1 and queries.device.type == "cpu":
-            return _Pool.apply(self.w, queries.reshape(-1), *shared)
+        if self.w.numel() == 1 and self.w.dtype == queries.dtype:
+            shared = _shared(queries, keys, values)
+            if shared is not None:
+                number = self.w.item()
+                self.__dict__["_seen"] = (queries, shared[0], number)  # past nn.Module.__setattr__, which takes longer
+                return _Pool.apply(self.w, number, queries, *shared)
         weights = _chapter_weights(queries, keys, self.w)
+        self.__dict__["_seen"] = (weights,)
         return (weights * values).sum(dim=1)
 
     @property
     def attention_weights(self) -> torch.Tensor:
-        """The weights [Q, K] of the last call, built when asked for; without a history of gradients."""
+        """The weights [Q, K] of the last call; where rows were recognised built now, without a history of gradients."""
         if self._seen is None:
             raise AttributeError("attention_weights: call the module first")
-        queries, keys, w = self._seen
-        shared = _shared(keys, keys, queries.numel()) if queries.dtype == keys.dtype else None
-        if shared is None or w.numel() != 1:
-            return _chapter_weights(queries, keys.detach(), w)
-        numbers = [t.detach().reshape(-1).numpy() for t in (queries, shared[0])]
-        weights = torch.from_numpy(f.attention_weights(*numbers, w=float(w), key_range=shared[2]))
-        n = len(weights)
-        if keys.shape[1] == weights.shape[1]:
+        if len(self._seen) == 1:
+            return self._seen[0]
+        queries, keys, number = self._seen
+        weights = torch.from_numpy(f.attention_weights(queries.detach().reshape(-1, 1).numpy(), keys.column, w=number,
+                                                       key_range=_range(keys)))
+        if keys.tiling == "tiled":
             return weights
+        n = len(weights)
         return weights[~torch.eye(n, dtype=torch.bool)].reshape(n, n - 1)  # without the point itself, as its keys
 
 
@@ -126,7 +147,8 @@ class _Softmax(torch.autograd.Function):
     """Softmax over the visible entries of the last axis; a row without any is uniform."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, *arguments: Any, **_: Any) -> torch.Tensor:
+        x, visible = arguments
         scores = x.detach().masked_fill(~visible, float("-inf"))
         weights = torch.from_numpy(f.softmax(scores.numpy()))
         empty = ~visible.any(dim=-1, keepdim=True)
