@@ -8,6 +8,7 @@
 #include <attnpool/attnpool.hpp>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,6 +42,20 @@ template <class T>
 MatrixView<T> output(const char* name, py::array& array) {
   const MatrixView<const T> view = input<T>(name, array);
   return {static_cast<T*>(array.mutable_data()), view.rows, view.cols, view.row_stride};  // throws if read-only
+}
+
+// Loops over a batch hand the library one problem at a time; it cannot see that the result of one lies on the next.
+template <class T>
+void check_apart(const char* out_name, MatrixView<T> out, const char* in_name, MatrixView<const T> in) {
+  if (out.rows == 0 || out.cols == 0 || in.rows == 0 || in.cols == 0) return;
+  const T *out_end = out.row(out.rows - 1) + out.cols, *in_end = in.row(in.rows - 1) + in.cols;
+  if (std::less<>()(out.data, in_end) && std::less<>()(in.data, out_end))
+    throw py::value_error(std::string(out_name) + ": overlaps " + in_name);
+}
+
+void check_count(std::size_t count, std::size_t query_rows, std::size_t key_rows) {
+  if (count == 0 || query_rows % count != 0 || key_rows % count != 0)
+    throw py::value_error("count: must divide the rows of queries and keys");
 }
 
 template <class View>
@@ -160,6 +175,10 @@ void pool(std::size_t count, const py::array& queries, const py::array& keys, co
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
     const auto result = output<T>("out", out);
+    check_count(count, q.rows, k.rows);
+    check_apart<T>("out", result, "queries", q);
+    check_apart<T>("out", result, "keys", k);
+    check_apart<T>("out", result, "values", v);
     const attnpool::Gaussian score = gaussian(w, are_bandwidths);
     const double work = static_cast<double>(q.rows / count) * static_cast<double>(k.rows / count) *
                         static_cast<double>(k.cols + v.cols + 14);
@@ -178,6 +197,9 @@ void attention_weights(std::size_t count, const py::array& queries, const py::ar
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys);
     const auto result = output<T>("out", out);
+    check_count(count, q.rows, k.rows);
+    check_apart<T>("out", result, "queries", q);
+    check_apart<T>("out", result, "keys", k);
     const attnpool::Gaussian score = gaussian(w, are_bandwidths);
     without_gil([&] {
       SignalWatch watch;
@@ -195,6 +217,7 @@ void pool_gradient(std::size_t count, const py::array& queries, const py::array&
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
     const auto result = output<T>("out", out), derivative = output<T>("gradient", gradient);
+    check_count(count, q.rows, k.rows);  // and out and gradient are always new arrays
     const attnpool::Gaussian score = gaussian(w, are_bandwidths);
     without_gil([&] {
       SignalWatch watch;

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 
+from ._core import KeyRange
+
 Array = np.ndarray
+ALL_KEYS = KeyRange.all()
 FLOATS = {size: np.dtype(f"f{size}") for size in (2, 4, 8)}
 
 
@@ -115,6 +119,29 @@ def weights_argument(w: Any, bandwidth: Any) -> Tuple[Array, bool, bool]:
     return np.atleast_1d(a).astype(np.float64, copy=False), w is None, a.ndim == 0
 
 
+def integer(name: str, x: Any, least: int = 0) -> int:
+    if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, np.integer)):
+        raise TypeError(f"{name}: must be an integer, got {x!r}")
+    if x < least:
+        raise ValueError(f"{name}: must be at least {least}, got {x}")
+    return int(x)
+
+
+def number(name: str, x: Any) -> float:
+    try:
+        return float(x)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: must be a number, got {x!r}") from None
+
+
+def key_range_argument(key_range: Any) -> KeyRange:
+    if key_range is None:
+        return ALL_KEYS
+    if not isinstance(key_range, KeyRange):
+        raise TypeError(f"key_range: must be an attnpool.KeyRange, got {type(key_range).__name__}")
+    return key_range
+
+
 def threads(n_jobs: Optional[int]) -> int:
     """As in scikit-learn: None the default, -1 every processor this process may use, -2 all but one, and so on.
 
@@ -122,10 +149,7 @@ def threads(n_jobs: Optional[int]) -> int:
     """
     if n_jobs is None:
         return 0
-    if isinstance(n_jobs, (bool, np.bool_)) or not isinstance(n_jobs, (int, np.integer)):
-        raise TypeError(f"n_jobs: must be None or an integer, got {n_jobs!r}")
-    if n_jobs == 0:
+    count = integer("n_jobs", n_jobs, least=-sys.maxsize)
+    if count == 0:
         raise ValueError("n_jobs: 0 has no meaning; None is the default, -1 all processors")
-    if n_jobs > 0:
-        return int(n_jobs)
-    return max(1, len(os.sched_getaffinity(0)) + 1 + int(n_jobs))
+    return count if count > 0 else max(1, len(os.sched_getaffinity(0)) + 1 + count)

@@ -22,11 +22,9 @@ from typing import Any, Callable, List, Optional, Tuple, Union
 import numpy as np
 
 from . import _core
-from ._arrays import (Array, Output, as_rows, batch_shape, batched, computing_dtype, matrix, numbers, result_dtype,
-                      threads, weights_argument)
+from ._arrays import (Array, Output, as_rows, batch_shape, batched, computing_dtype, integer, key_range_argument, matrix,
+                      number, numbers, result_dtype, threads, weights_argument)
 from ._core import KeyRange
-
-ALL_KEYS = KeyRange.all()
 
 
 # ---- elementwise and by rows --------------------------------------------------------------------
@@ -97,8 +95,8 @@ def average_pool(values: Any, count: Optional[int] = None, *, out: Optional[Arra
     a = numbers("values", values)
     dtype = result_dtype(a)
     v = as_rows("values", a)
-    if count is not None and count < 0:
-        raise ValueError(f"count: must be 0 or more, got {count}")
+    if count is not None:
+        count = integer("count", count)
     columns = v.shape[-1:] if a.ndim > 1 else ()
     output = Output(out, v.shape[:-2] + (() if count is None else (count,)) + columns, dtype)
     rows = output.array.reshape(v.shape[:-2] + (1 if count is None else count, v.shape[-1]))
@@ -116,9 +114,7 @@ class _Problem:
     def __init__(self, w: Any, bandwidth: Any, queries: Any, keys: Any, values: Any = None, *,
                  key_range: Optional[KeyRange], n_jobs: Optional[int]) -> None:
         self.w, self.are_bandwidths, self.is_scalar = weights_argument(w, bandwidth)
-        self.range = ALL_KEYS if key_range is None else key_range
-        if not isinstance(self.range, KeyRange):
-            raise TypeError(f"key_range: must be an attnpool.KeyRange, got {type(key_range).__name__}")
+        self.range = key_range_argument(key_range)
         self.threads = threads(n_jobs)
         given = {"queries": numbers("queries", queries), "keys": numbers("keys", keys)}
         if values is not None:
@@ -250,8 +246,9 @@ def fit(keys: Any, values: Any, *, w0: Any = None, seed: int = 0, loss: str = "m
     for name, a in (("keys", k), ("values", v)):
         if a.ndim > 2:
             raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
-    result = _core.fit(matrix(k, dtype), matrix(v, dtype), np.atleast_1d(start).astype(np.float64), seed, loss,
-                       learning_rate, epochs, leave_one_out, tolerance, threads(n_jobs), progress)
+    result = _core.fit(matrix(k, dtype), matrix(v, dtype), np.atleast_1d(start).astype(np.float64), integer("seed", seed),
+                       loss, number("learning_rate", learning_rate), integer("epochs", epochs), bool(leave_one_out),
+                       number("tolerance", tolerance), threads(n_jobs), progress)
     is_scalar = w0 is None or start.ndim == 0
     ws = np.array(result["ws"], dtype=np.float64).reshape(len(result["ws"]), -1)
     w, best_w = (result[name][0] if is_scalar else np.array(result[name]) for name in ("w", "best_w"))
@@ -279,9 +276,7 @@ class PoolState:
         if q.ndim > 2:
             raise ValueError(f"queries: must have at most two dimensions, got shape {q.shape}")
         self.query_count, self.dimensions = q.shape
-        self.value_columns = value_columns
-        if value_columns < 1:
-            raise ValueError(f"value_columns: must be at least 1, got {value_columns}")
+        self.value_columns = integer("value_columns", value_columns, least=1)
         kind = _core.PoolState32 if self._computing == np.float32 else _core.PoolState64
         self._state = kind(matrix(q, self._computing), value_columns, entries, are_bandwidths)
 
@@ -296,7 +291,7 @@ class PoolState:
             if a.ndim > 2:
                 raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
         self._state.update(matrix(k, self._computing), matrix(v, self._computing),
-                           ALL_KEYS if key_range is None else key_range, threads(n_jobs))
+                           key_range_argument(key_range), threads(n_jobs))
         return self
 
     def merge(self, other: "PoolState") -> "PoolState":

@@ -159,15 +159,16 @@ def loo(x: Any, y: Any, sample_weight: Any = None, *, steps: int = 40, per_dimen
     best = int(np.nanargmin(losses))
     start = -np.log(scales[best] * sigma)
     reach = np.log(100.0)
-    if per_dimension:
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(s - reach, s + reach) for s in start])
-        log_w, value = found.x, float(found.fun)
-    else:
-        def along(shift: Array) -> Tuple[float, Array]:
-            value, gradient = loss(start + shift[0])
-            return value, np.array([gradient.sum()])
-        found = minimize(along, np.zeros(1), jac=True, method="L-BFGS-B", bounds=[(-reach, reach)])
-        log_w, value = start + found.x[0], float(found.fun)
+    unit = losses[best] if losses[best] > 0 else 1.0  # so that the search stops alike in every unit of y
+    settings = {"ftol": 1e-13, "gtol": 1e-7}
+
+    def descent(shift: Array) -> Tuple[float, Array]:
+        value, gradient = loss(start + shift)
+        return value / unit, (gradient if per_dimension else gradient.sum(keepdims=True)) / unit
+
+    shift = np.zeros(columns if per_dimension else 1)
+    found = minimize(descent, shift, jac=True, method="L-BFGS-B", bounds=[(-reach, reach)] * len(shift), options=settings)
+    log_w, value = start + found.x, float(found.fun) * unit
     if not value <= losses[best]:
         log_w, value = start, float(losses[best])
     return LooChoice(np.exp(-log_w), value, scales, losses, best in (0, steps - 1))

@@ -77,6 +77,13 @@ def test_other_functions():
         attnpool.fit(k, v, learning_rate=-1)
     with bad("epochs"):
         attnpool.fit(k, v, epochs=-1)
+    for name, wrong in (("epochs", 2.5), ("seed", "x"), ("learning_rate", None), ("tolerance", "small")):
+        with bad(name, TypeError):
+            attnpool.fit(k, v, **{name: wrong})
+    with bad("seed"):
+        attnpool.fit(k, v, seed=-1)
+    with bad("key_range", TypeError):
+        attnpool.PoolState(q, w=1.0).update(k, v, key_range=3)
     with bad("loss"):
         attnpool.fit(k, v, loss="median")
     with bad("w0"):
@@ -93,6 +100,11 @@ def test_out_overlapping_an_input():
     shared = np.linspace(0, 1, 8)
     with bad("out"):
         attnpool.pool(shared, k, v, w=1.0, out=shared)
+    buffer = np.linspace(0, 1, 40).reshape(5, 8, 1)  # the result of one problem on the queries of the next
+    with bad("out"):
+        attnpool.pool(buffer[:4], k, v[:, None], w=1.0, out=buffer[1:], key_range=KeyRange.first(3))
+    with bad("out"):
+        attnpool.attention_weights(buffer[:4, :1], buffer[:4], w=1.0, out=buffer[1:].reshape(4, 1, 8))
     # A strided out goes through a temporary, so that even sharing memory with an input is right.
     table = np.column_stack([k, v])
     expected = attnpool.pool(k, k, v, w=3.0)

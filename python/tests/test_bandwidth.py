@@ -101,6 +101,9 @@ def test_loo_finds_the_least_error_in_one_dimension():
     best = min(loo_error(keys, values, h) for h in grid)
     assert found.loss <= best * (1 + 1e-9) and found.loss == pytest.approx(loo_error(keys, values, found.bandwidth))
     assert not found.at_bound
+    for unit in (1e-9, 1e9):  # of y, and of x
+        assert b.loo(keys, values * unit).bandwidth == pytest.approx(found.bandwidth, rel=1e-4)
+        assert b.loo(keys * unit, values).bandwidth / unit == pytest.approx(found.bandwidth, rel=1e-4)
 
 
 def test_loo_per_dimension_smooths_out_what_does_not_matter():
