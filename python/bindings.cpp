@@ -320,7 +320,8 @@ class State {
   }
   void log_sum_exp(py::array out) const {
     const auto result = output<T>("out", out);
-    if (result.rows != 1 || result.cols != state_.query_count()) throw py::value_error("out: must have one entry per query");
+    if (result.rows != 1 || result.cols != state_.query_count())
+      throw py::value_error("out: must have one entry per query");
     without_gil([&] {
       const std::lock_guard lock(mutex_);
       state_.log_sum_exp(result.data);
@@ -355,7 +356,9 @@ std::string tiling(const py::array& matrix) {
     using T = decltype(zero);
     const auto m = input<T>("matrix", matrix);
     const std::size_t n = m.rows, cols = m.cols;
-    const auto equal = [](const T* a, const T* b, std::size_t count) { return std::memcmp(a, b, count * sizeof(T)) == 0; };
+    const auto equal = [](const T* a, const T* b, std::size_t count) {
+      return std::memcmp(a, b, count * sizeof(T)) == 0;
+    };
     py::gil_scoped_release release;
     std::size_t same = 0;
     while (same < n && equal(m.row(same), m.data, cols)) ++same;

@@ -10,8 +10,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._core import KeyRange, __version__
-from ._functions import (FitResult, PoolState, attention_weights, average_pool, config, exp, fit, logsumexp,
-                         loss_gradient, pool, pool_gradient, pool_loo, show_config, softmax)
+from ._functions import (
+    FitResult,
+    PoolState,
+    attention_weights,
+    average_pool,
+    config,
+    exp,
+    fit,
+    logsumexp,
+    loss_gradient,
+    pool,
+    pool_gradient,
+    pool_loo,
+    show_config,
+    softmax,
+)
 
 if TYPE_CHECKING:
     from . import bandwidth, shims
@@ -29,9 +43,28 @@ _LAZY = {
 _LAZY_MODULES = ("bandwidth", "estimators", "plot", "shims")
 
 __all__ = [
-    "FitResult", "KeyRange", "NadarayaWatsonClassifier", "NadarayaWatsonRegressor", "PoolState", "attention_weights",
-    "average_pool", "bandwidth", "config", "exp", "fit", "logsumexp", "loss_gradient", "plot_fit", "plot_loss",
-    "plot_weights", "pool", "pool_gradient", "pool_loo", "shims", "show_config", "softmax",
+    "FitResult",
+    "KeyRange",
+    "NadarayaWatsonClassifier",
+    "NadarayaWatsonRegressor",
+    "PoolState",
+    "attention_weights",
+    "average_pool",
+    "bandwidth",
+    "config",
+    "exp",
+    "fit",
+    "logsumexp",
+    "loss_gradient",
+    "plot_fit",
+    "plot_loss",
+    "plot_weights",
+    "pool",
+    "pool_gradient",
+    "pool_loo",
+    "shims",
+    "show_config",
+    "softmax",
 ]
 
 

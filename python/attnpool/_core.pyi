@@ -28,17 +28,63 @@ def exp(x: Matrix, out: Matrix) -> None: ...
 def softmax(scores: Matrix, out: Matrix, threads: int) -> None: ...
 def log_sum_exp(scores: Matrix, out: Matrix, threads: int) -> None: ...
 def average_pool(values: Matrix, out: Matrix) -> None: ...
-def pool(count: int, queries: Matrix, keys: Matrix, values: Matrix, w: Vector, are_bandwidths: bool,
-         key_range: KeyRange, out: Matrix, threads: int) -> None: ...
-def attention_weights(count: int, queries: Matrix, keys: Matrix, w: Vector, are_bandwidths: bool,
-                      key_range: KeyRange, out: Matrix, threads: int) -> None: ...
-def pool_gradient(count: int, queries: Matrix, keys: Matrix, values: Matrix, w: Vector, are_bandwidths: bool,
-                  key_range: KeyRange, out: Matrix, gradient: Matrix, threads: int) -> None: ...
-def loss_gradient(queries: Matrix, keys: Matrix, values: Matrix, targets: Matrix, w: Vector, are_bandwidths: bool,
-                  loss: str, key_range: KeyRange, threads: int) -> Tuple[float, List[float]]: ...
-def fit(keys: Matrix, values: Matrix, w0: Vector, seed: int, loss: str, learning_rate: float, epochs: int,
-        leave_one_out: bool, tolerance: float, threads: int,
-        progress: Optional[Callable[..., Optional[bool]]]) -> Dict[str, Any]: ...
+def pool(
+    count: int,
+    queries: Matrix,
+    keys: Matrix,
+    values: Matrix,
+    w: Vector,
+    are_bandwidths: bool,
+    key_range: KeyRange,
+    out: Matrix,
+    threads: int,
+) -> None: ...
+def attention_weights(
+    count: int,
+    queries: Matrix,
+    keys: Matrix,
+    w: Vector,
+    are_bandwidths: bool,
+    key_range: KeyRange,
+    out: Matrix,
+    threads: int,
+) -> None: ...
+def pool_gradient(
+    count: int,
+    queries: Matrix,
+    keys: Matrix,
+    values: Matrix,
+    w: Vector,
+    are_bandwidths: bool,
+    key_range: KeyRange,
+    out: Matrix,
+    gradient: Matrix,
+    threads: int,
+) -> None: ...
+def loss_gradient(
+    queries: Matrix,
+    keys: Matrix,
+    values: Matrix,
+    targets: Matrix,
+    w: Vector,
+    are_bandwidths: bool,
+    loss: str,
+    key_range: KeyRange,
+    threads: int,
+) -> Tuple[float, List[float]]: ...
+def fit(
+    keys: Matrix,
+    values: Matrix,
+    w0: Vector,
+    seed: int,
+    loss: str,
+    learning_rate: float,
+    epochs: int,
+    leave_one_out: bool,
+    tolerance: float,
+    threads: int,
+    progress: Optional[Callable[..., Optional[bool]]],
+) -> Dict[str, Any]: ...
 def pool_error(dims: int, reach: float, is_double: bool) -> float: ...
 def tiling(matrix: Matrix) -> str: ...
 def config() -> Dict[str, Any]: ...

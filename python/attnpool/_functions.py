@@ -22,8 +22,22 @@ from typing import Any, Callable, List, Optional, Tuple, Union
 import numpy as np
 
 from . import _core
-from ._arrays import (Array, Output, as_rows, batch_shape, batched, computing_dtype, integer, key_range_argument, matrix,
-                      number, numbers, result_dtype, threads, weights_argument)
+from ._arrays import (
+    Array,
+    Output,
+    as_rows,
+    batch_shape,
+    batched,
+    computing_dtype,
+    integer,
+    key_range_argument,
+    matrix,
+    number,
+    numbers,
+    result_dtype,
+    threads,
+    weights_argument,
+)
 from ._core import KeyRange
 
 
@@ -51,8 +65,9 @@ def _as_rows_along(axis: Optional[int], a: Array) -> Array:
     return moved[np.newaxis] if a.ndim == 1 else moved
 
 
-def softmax(scores: Any, axis: Optional[int] = -1, *, out: Optional[Array] = None,
-            n_jobs: Optional[int] = None) -> Array:
+def softmax(
+    scores: Any, axis: Optional[int] = -1, *, out: Optional[Array] = None, n_jobs: Optional[int] = None
+) -> Array:
     """Softmax along an axis (None: over everything). ``out`` may be scores itself.
 
     Entries of -inf get weight 0; a row of nothing but -inf, or with NaN or +inf, becomes NaN.
@@ -71,8 +86,14 @@ def softmax(scores: Any, axis: Optional[int] = -1, *, out: Optional[Array] = Non
     return output.done()
 
 
-def logsumexp(scores: Any, axis: Optional[int] = -1, *, keepdims: bool = False, out: Optional[Array] = None,
-              n_jobs: Optional[int] = None) -> Array:
+def logsumexp(
+    scores: Any,
+    axis: Optional[int] = -1,
+    *,
+    keepdims: bool = False,
+    out: Optional[Array] = None,
+    n_jobs: Optional[int] = None,
+) -> Array:
     """log(sum(exp(scores))) along an axis (None: over everything).
 
     -inf for an empty row or one of nothing but -inf, +inf if an entry is +inf, NaN if one is NaN.
@@ -111,8 +132,17 @@ def average_pool(values: Any, count: Optional[int] = None, *, out: Optional[Arra
 class _Problem:
     """Checked and converted arguments of the pooling functions."""
 
-    def __init__(self, w: Any, bandwidth: Any, queries: Any, keys: Any, values: Any = None, *,
-                 key_range: Optional[KeyRange], n_jobs: Optional[int]) -> None:
+    def __init__(
+        self,
+        w: Any,
+        bandwidth: Any,
+        queries: Any,
+        keys: Any,
+        values: Any = None,
+        *,
+        key_range: Optional[KeyRange],
+        n_jobs: Optional[int],
+    ) -> None:
         self.w, self.are_bandwidths, self.is_scalar = weights_argument(w, bandwidth)
         self.range = key_range_argument(key_range)
         self.threads = threads(n_jobs)
@@ -150,8 +180,17 @@ class _Problem:
         return self.w, self.are_bandwidths, self.range
 
 
-def pool(queries: Any, keys: Any, values: Any, *, w: Any = None, bandwidth: Any = None,
-         key_range: Optional[KeyRange] = None, out: Optional[Array] = None, n_jobs: Optional[int] = None) -> Array:
+def pool(
+    queries: Any,
+    keys: Any,
+    values: Any,
+    *,
+    w: Any = None,
+    bandwidth: Any = None,
+    key_range: Optional[KeyRange] = None,
+    out: Optional[Array] = None,
+    n_jobs: Optional[int] = None,
+) -> Array:
     """Nadaraya-Watson regression: the values weighted by softmax_k(-1/2 |w (query - key)|^2). Result [..., Q, V].
 
     Far from every key the nearest keys decide. A query that sees no key gets NaN, one that is not finite too.
@@ -163,15 +202,29 @@ def pool(queries: Any, keys: Any, values: Any, *, w: Any = None, bandwidth: Any 
     return output.done()
 
 
-def pool_loo(keys: Any, values: Any, *, w: Any = None, bandwidth: Any = None, out: Optional[Array] = None,
-             n_jobs: Optional[int] = None) -> Array:
+def pool_loo(
+    keys: Any,
+    values: Any,
+    *,
+    w: Any = None,
+    bandwidth: Any = None,
+    out: Optional[Array] = None,
+    n_jobs: Optional[int] = None,
+) -> Array:
     """Leave-one-out: ``pool`` at the keys themselves, each left out of its own prediction. NaN for a single key."""
     return pool(keys, keys, values, w=w, bandwidth=bandwidth, key_range=KeyRange.all_but_self(), out=out, n_jobs=n_jobs)
 
 
-def attention_weights(queries: Any, keys: Any, *, w: Any = None, bandwidth: Any = None,
-                      key_range: Optional[KeyRange] = None, out: Optional[Array] = None,
-                      n_jobs: Optional[int] = None) -> Array:
+def attention_weights(
+    queries: Any,
+    keys: Any,
+    *,
+    w: Any = None,
+    bandwidth: Any = None,
+    key_range: Optional[KeyRange] = None,
+    out: Optional[Array] = None,
+    n_jobs: Optional[int] = None,
+) -> Array:
     """The weights that ``pool`` gives the keys: [..., Q, K], rows sum to 1; keys out of range get exactly 0."""
     p = _Problem(w, bandwidth, queries, keys, key_range=key_range, n_jobs=n_jobs)
     output = Output(out, p.batch + (p.query_count, p.key_count), p.dtype)
@@ -180,8 +233,16 @@ def attention_weights(queries: Any, keys: Any, *, w: Any = None, bandwidth: Any 
     return output.done()
 
 
-def pool_gradient(queries: Any, keys: Any, values: Any, *, w: Any = None, bandwidth: Any = None,
-                  key_range: Optional[KeyRange] = None, n_jobs: Optional[int] = None) -> Tuple[Array, Array]:
+def pool_gradient(
+    queries: Any,
+    keys: Any,
+    values: Any,
+    *,
+    w: Any = None,
+    bandwidth: Any = None,
+    key_range: Optional[KeyRange] = None,
+    n_jobs: Optional[int] = None,
+) -> Tuple[Array, Array]:
     """``pool`` and its derivative in w (never in the bandwidth): results [..., Q, V], derivatives [..., Q, V].
 
     With a vector w of P entries the derivatives have an axis more: [..., Q, P, V].
@@ -191,14 +252,31 @@ def pool_gradient(queries: Any, keys: Any, values: Any, *, w: Any = None, bandwi
     output = Output(None, p.batch + (p.query_count,) + p.value_shape, p.dtype)
     gradient = Output(None, p.batch + (p.query_count,) + parameters + p.value_shape, p.dtype)
     if p.count:
-        _core.pool_gradient(p.count, p.queries, p.keys, p.values, *p.score(), output.rows(p.columns),
-                            gradient.rows(p.columns * len(p.w)), p.threads)
+        _core.pool_gradient(
+            p.count,
+            p.queries,
+            p.keys,
+            p.values,
+            *p.score(),
+            output.rows(p.columns),
+            gradient.rows(p.columns * len(p.w)),
+            p.threads,
+        )
     return output.done(), gradient.done()
 
 
-def loss_gradient(queries: Any, keys: Any, values: Any, targets: Any, *, w: Any = None, bandwidth: Any = None,
-                  loss: str = "mean", key_range: Optional[KeyRange] = None,
-                  n_jobs: Optional[int] = None) -> Tuple[float, Union[float, Array]]:
+def loss_gradient(
+    queries: Any,
+    keys: Any,
+    values: Any,
+    targets: Any,
+    *,
+    w: Any = None,
+    bandwidth: Any = None,
+    loss: str = "mean",
+    key_range: Optional[KeyRange] = None,
+    n_jobs: Optional[int] = None,
+) -> Tuple[float, Union[float, Array]]:
     """The squared error of predicting targets [Q, V] and its exact derivative in w (never in the bandwidth).
 
     loss: "mean" over all entries, or "half_sum", half their sum. No batch dimensions.
@@ -207,7 +285,9 @@ def loss_gradient(queries: Any, keys: Any, values: Any, targets: Any, *, w: Any 
     if p.batch:
         raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
     y = matrix(as_rows("targets", numbers("targets", targets)), p.queries.dtype)
-    value, gradient = _core.loss_gradient(p.queries, p.keys, p.values, y, p.w, p.are_bandwidths, loss, p.range, p.threads)
+    value, gradient = _core.loss_gradient(
+        p.queries, p.keys, p.values, y, p.w, p.are_bandwidths, loss, p.range, p.threads
+    )
     return value, (gradient[0] if p.is_scalar else np.array(gradient))
 
 
@@ -227,9 +307,20 @@ class FitResult:
     stop: str  #: "epochs", "converged", "diverged" or "cancelled"
 
 
-def fit(keys: Any, values: Any, *, w0: Any = None, seed: int = 0, loss: str = "mean", learning_rate: float = 0.5,
-        epochs: int = 5, leave_one_out: bool = True, tolerance: float = 0.0, n_jobs: Optional[int] = None,
-        progress: Optional[Callable[..., Optional[bool]]] = None) -> FitResult:
+def fit(
+    keys: Any,
+    values: Any,
+    *,
+    w0: Any = None,
+    seed: int = 0,
+    loss: str = "mean",
+    learning_rate: float = 0.5,
+    epochs: int = 5,
+    leave_one_out: bool = True,
+    tolerance: float = 0.0,
+    n_jobs: Optional[int] = None,
+    progress: Optional[Callable[..., Optional[bool]]] = None,
+) -> FitResult:
     """Learns w by gradient descent on the squared error of predicting values at keys, by default leave-one-out.
 
     w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half_sum" (the chapter's).
@@ -246,15 +337,31 @@ def fit(keys: Any, values: Any, *, w0: Any = None, seed: int = 0, loss: str = "m
     for name, a in (("keys", k), ("values", v)):
         if a.ndim > 2:
             raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
-    result = _core.fit(matrix(k, dtype), matrix(v, dtype), np.atleast_1d(start).astype(np.float64), integer("seed", seed),
-                       loss, number("learning_rate", learning_rate), integer("epochs", epochs), bool(leave_one_out),
-                       number("tolerance", tolerance), threads(n_jobs), progress)
+    result = _core.fit(
+        matrix(k, dtype),
+        matrix(v, dtype),
+        np.atleast_1d(start).astype(np.float64),
+        integer("seed", seed),
+        loss,
+        number("learning_rate", learning_rate),
+        integer("epochs", epochs),
+        bool(leave_one_out),
+        number("tolerance", tolerance),
+        threads(n_jobs),
+        progress,
+    )
     is_scalar = w0 is None or start.ndim == 0
     ws = np.array(result["ws"], dtype=np.float64).reshape(len(result["ws"]), -1)
     w, best_w = (result[name][0] if is_scalar else np.array(result[name]) for name in ("w", "best_w"))
-    return FitResult(w=w, best_w=best_w, best_loss=result["best_loss"],
-                     loss=result["loss"], losses=np.array(result["losses"]), ws=ws[:, 0] if is_scalar else ws,
-                     stop=result["stop"])
+    return FitResult(
+        w=w,
+        best_w=best_w,
+        best_loss=result["best_loss"],
+        loss=result["loss"],
+        losses=np.array(result["losses"]),
+        ws=ws[:, 0] if is_scalar else ws,
+        stop=result["stop"],
+    )
 
 
 # ---- keys that arrive in pieces -----------------------------------------------------------------
@@ -280,8 +387,9 @@ class PoolState:
         kind = _core.PoolState32 if self._computing == np.float32 else _core.PoolState64
         self._state = kind(matrix(q, self._computing), value_columns, entries, are_bandwidths)
 
-    def update(self, keys: Any, values: Any, *, key_range: Optional[KeyRange] = None,
-               n_jobs: Optional[int] = None) -> "PoolState":
+    def update(
+        self, keys: Any, values: Any, *, key_range: Optional[KeyRange] = None, n_jobs: Optional[int] = None
+    ) -> "PoolState":
         """Adds keys [K, D] with values [K, V], converted to the dtype of the queries. Returns self.
 
         key_range counts the keys of this call. After an error the state is as before.
@@ -290,8 +398,9 @@ class PoolState:
         for name, a in (("keys", k), ("values", v)):
             if a.ndim > 2:
                 raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
-        self._state.update(matrix(k, self._computing), matrix(v, self._computing),
-                           key_range_argument(key_range), threads(n_jobs))
+        self._state.update(
+            matrix(k, self._computing), matrix(v, self._computing), key_range_argument(key_range), threads(n_jobs)
+        )
         return self
 
     def merge(self, other: "PoolState") -> "PoolState":

@@ -1,8 +1,8 @@
 """Weighted points, exactly, by one more dimension.
 
-A weight c_k multiplies the kernel: e^(score + log c_k). A further coordinate sqrt(-2 log(c_k / max c)) of the keys, 0 in
-the queries and with w = 1 there, adds just that log to the score, so that every function of the library can weigh its
-keys without loss of digits however far apart the weights are. Points of weight 0 must be dropped before.
+A weight c_k multiplies the kernel: e^(score + log c_k). A further coordinate sqrt(-2 log(c_k / max c)) of the keys, 0
+in the queries and with w = 1 there, adds just that log to the score, so that every function of the library can weigh
+its keys without loss of digits however far apart the weights are. Points of weight 0 must be dropped before.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ def lifted_queries(queries: Array) -> Array:
 
 def weighted_loo(x: Array, y: Array, weight: Array, w: Array, n_jobs: Optional[int]) -> Tuple[float, Array]:
     """The weighted mean of the squared leave-one-out error, and its derivative in w [D]."""
-    predicted, derivative = pool_gradient(lifted_queries(x), lifted(x, weight), y, w=np.append(w, 1.0),
-                                          key_range=KeyRange.all_but_self(), n_jobs=n_jobs)
+    predicted, derivative = pool_gradient(
+        lifted_queries(x), lifted(x, weight), y, w=np.append(w, 1.0), key_range=KeyRange.all_but_self(), n_jobs=n_jobs
+    )
     residual = predicted - y
     share = weight / (np.sum(weight) * y.shape[1])
-    return (float(np.sum(share[:, None] * residual**2)),
-            2 * np.einsum("i,iv,ipv->p", share, residual, derivative[:, :-1]))
+    return (
+        float(np.sum(share[:, None] * residual**2)),
+        2 * np.einsum("i,iv,ipv->p", share, residual, derivative[:, :-1]),
+    )

@@ -63,11 +63,13 @@ def w_from_np_scale(scale: Any, x: Any, kernel_order: int = 2) -> Array:
     x = as_rows("x", numbers("x", x)).astype(np.float64)
     n, columns = x.shape
     quartiles = np.percentile(x, [25, 75], axis=0)
-    spreads = np.array([
-        np.std(x, axis=0, ddof=1),
-        1.4826 * np.median(np.abs(x - np.median(x, axis=0)), axis=0),
-        (quartiles[1] - quartiles[0]) / 1.349,
-    ])
+    spreads = np.array(
+        [
+            np.std(x, axis=0, ddof=1),
+            1.4826 * np.median(np.abs(x - np.median(x, axis=0)), axis=0),
+            (quartiles[1] - quartiles[0]) / 1.349,
+        ]
+    )
     sigma = np.min(np.where(spreads > 0, spreads, np.inf), axis=0)
     if not np.all(np.isfinite(sigma)):
         raise ValueError(f"x: column {int(np.argmax(~np.isfinite(sigma)))} is constant")
@@ -83,7 +85,11 @@ def _rule(factor: Callable[[float, int], float], x: Any, sample_weight: Any, sca
     n, columns = x.shape
     if n == 0:
         raise ValueError("x: must have at least one row, got 0")
-    c = np.full(n, 1 / n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64) / np.sum(sample_weight)
+    c = (
+        np.full(n, 1 / n)
+        if sample_weight is None
+        else np.asarray(sample_weight, dtype=np.float64) / np.sum(sample_weight)
+    )
     effective = 1 / np.sum(c * c)
     if not scaled:
         return np.full(columns, factor(effective, columns))
@@ -120,8 +126,15 @@ class LooChoice:
     at_bound: bool  #: whether the best of the scan was its first or last: the data ask for less or more than was tried
 
 
-def loo(x: Any, y: Any, sample_weight: Any = None, *, steps: int = 40, per_dimension: bool = True,
-        n_jobs: Optional[int] = None) -> LooChoice:
+def loo(
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    steps: int = 40,
+    per_dimension: bool = True,
+    n_jobs: Optional[int] = None,
+) -> LooChoice:
     """The bandwidths with the least mean squared leave-one-out error of predicting y [n, V] from x [n, d].
 
     All columns' standard deviations are scaled by one factor, scanned from the closest spacing of points to 10, so that
@@ -167,7 +180,9 @@ def loo(x: Any, y: Any, sample_weight: Any = None, *, steps: int = 40, per_dimen
         return value / unit, (gradient if per_dimension else gradient.sum(keepdims=True)) / unit
 
     shift = np.zeros(columns if per_dimension else 1)
-    found = minimize(descent, shift, jac=True, method="L-BFGS-B", bounds=[(-reach, reach)] * len(shift), options=settings)
+    found = minimize(
+        descent, shift, jac=True, method="L-BFGS-B", bounds=[(-reach, reach)] * len(shift), options=settings
+    )
     log_w, value = start + found.x, float(found.fun) * unit
     if not value <= losses[best]:
         log_w, value = start, float(losses[best])

@@ -63,7 +63,9 @@ class _NadarayaWatson(BaseEstimator):
                 if len(X) < 2:
                     raise ValueError(f"bandwidth: 'loo' needs two samples of weight > 0, got n_samples = {len(X)}")
                 return rules.loo(X, values, weight, n_jobs=self.n_jobs).bandwidth
-            raise ValueError(f"bandwidth: must be a number, an array, 'loo', 'scott' or 'silverman', got {self.bandwidth!r}")
+            raise ValueError(
+                f"bandwidth: must be a number, an array, 'loo', 'scott' or 'silverman', got {self.bandwidth!r}"
+            )
         h = np.asarray(self.bandwidth, dtype=np.float64)
         if h.ndim > 1 or (h.ndim == 1 and len(h) != columns):
             raise ValueError(f"bandwidth: must be one number or one per feature = {columns}, got shape {h.shape}")

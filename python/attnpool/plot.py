@@ -1,4 +1,4 @@
-"""Pictures of fits, attention weights and losses, on matplotlib; each draws on ``ax`` or a new figure and returns the axes."""
+"""Pictures of fits, attention weights and losses, on matplotlib. Each draws on ``ax`` or a new figure; returns the axes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ def _axes(ax: Any) -> Any:
     return plt.subplots()[1]
 
 
-def plot_fit(x: Any, fit: Any, *, keys: Any = None, values: Any = None, truth: Any = None, label: str = "Pred",
-             ax: Any = None) -> Any:
+def plot_fit(
+    x: Any, fit: Any, *, keys: Any = None, values: Any = None, truth: Any = None, label: str = "Pred", ax: Any = None
+) -> Any:
     """The fit at x [n] as a line; the data (keys, values) as points and the truth at x where given."""
     ax = _axes(ax)
     order = np.argsort(np.ravel(x))
@@ -32,8 +33,14 @@ def plot_fit(x: Any, fit: Any, *, keys: Any = None, values: Any = None, truth: A
     return ax
 
 
-def plot_weights(weights: Any, *, xlabel: str = "Sorted training inputs", ylabel: str = "Sorted testing inputs",
-                 cmap: str = "Reds", ax: Any = None) -> Any:
+def plot_weights(
+    weights: Any,
+    *,
+    xlabel: str = "Sorted training inputs",
+    ylabel: str = "Sorted testing inputs",
+    cmap: str = "Reds",
+    ax: Any = None,
+) -> Any:
     """Heat map of attention weights [Q, K], with a colour bar."""
     weights = np.asarray(weights)
     if weights.ndim != 2:

@@ -66,7 +66,10 @@ save(plot_weights(attnpool.attention_weights(x_test, x_train, w=fitted.w)), "par
 
 # %% The least leave-one-out error, without a learning rate
 choice = attnpool.bandwidth.loo(x_train, y_train)
-report(f"leave-one-out, bandwidth {choice.bandwidth[0]:.3f}", attnpool.pool(x_test, x_train, y_train, bandwidth=choice.bandwidth))
+report(
+    f"leave-one-out, bandwidth {choice.bandwidth[0]:.3f}",
+    attnpool.pool(x_test, x_train, y_train, bandwidth=choice.bandwidth),
+)
 ax = plt.subplots()[1]
 ax.semilogx(choice.scales * x_train.std(), choice.losses)
 ax.axvline(choice.bandwidth[0], color="tab:red")

@@ -2,7 +2,8 @@
 
     PYTHONPATH=build/release/python /usr/bin/python3 python/examples/compare.py [--threads N] [--large] [PART ...]
 
-PARTs: d2l statsmodels batch process; all by default. --large adds the chapter at n = 20,000, whose own code takes 13 GB.
+PARTs: d2l statsmodels batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
+some 13 GB and minutes.
 Times are medians of interleaved runs (one run each at n = 20,000), on one thread unless told otherwise.
 """
 
@@ -61,8 +62,18 @@ def d2l():
     torch.set_num_threads(int(options.threads))
     modules = originals.chapter_module(), NWKernelRegression
     print("\nThe chapter's PyTorch code, and the same with the module imported from attnpool.shims.d2l (float32):\n")
-    row("n", "5 epochs of training", "ours", "ratio", "prediction of 50", "ours", "ratio", "with the tiles built", "w apart",
-        "predictions apart")
+    row(
+        "n",
+        "5 epochs of training",
+        "ours",
+        "ratio",
+        "prediction of 50",
+        "ours",
+        "ratio",
+        "with the tiles built",
+        "w apart",
+        "predictions apart",
+    )
     row(*["--:"] * 10)
     for n in [50, 2000] + [20000] * options.large:
         torch.manual_seed(0)
@@ -82,9 +93,16 @@ def d2l():
         nets[1].w.data = nets[0].w.data.clone()
         outs = [net(q, *tiled).detach() for net in nets]
         whole = (tiles_time + times[0]) / (tiles_time + times[1])
-        row(n, *map(seconds, times), f"{times[0] / times[1]:.1f}×", *map(seconds, predict_times),
-            f"{predict_times[0] / predict_times[1]:.1f}×", f"{whole:.1f}×", f"{abs(w[1] / w[0] - 1):.0e}",
-            f"{float((outs[0] - outs[1]).abs().max()):.0e}")
+        row(
+            n,
+            *map(seconds, times),
+            f"{times[0] / times[1]:.1f}×",
+            *map(seconds, predict_times),
+            f"{predict_times[0] / predict_times[1]:.1f}×",
+            f"{whole:.1f}×",
+            f"{abs(w[1] / w[0] - 1):.0e}",
+            f"{float((outs[0] - outs[1]).abs().max()):.0e}",
+        )
 
 
 def statsmodels():
@@ -94,13 +112,20 @@ def statsmodels():
 
     data = np.loadtxt(here.parents[1] / "tools/program/data/mcycle.csv", delimiter=",", skiprows=1)
     rng = np.random.default_rng(0)
-    print("\nKernelReg(..., reg_type='lc', bw=[1.5]).fit() of statsmodels on the motorcycle data and on resamples of it:\n")
+    print(
+        "\nstatsmodels' KernelReg(..., reg_type='lc', bw=[1.5]).fit() on the motorcycle data and on resamples of it:\n"
+    )
     row("n", "statsmodels", "ours", "ratio", "fits apart")
     row(*["--:"] * 5)
     for n in (len(data), 1000, 5000):
         times, accel = (data if n == len(data) else data[rng.integers(0, len(data), n)] + rng.normal(0, 0.3, (n, 2))).T
-        runs, fits = both(*(lambda kind=kind: kind(accel, times, "c", reg_type="lc", bw=[1.5]).fit()
-                            for kind in (KernelReg, shim.KernelReg)), 5 if n < 5000 else 3)
+        runs, fits = both(
+            *(
+                lambda kind=kind: kind(accel, times, "c", reg_type="lc", bw=[1.5]).fit()
+                for kind in (KernelReg, shim.KernelReg)
+            ),
+            5 if n < 5000 else 3,
+        )
         row(n, *map(seconds, runs), f"{runs[0] / runs[1]:.0f}×", f"{np.abs(fits[0][0] - fits[1][0]).max():.0e}")
 
 
@@ -113,21 +138,37 @@ def batch():
     row(*["--:"] * 5)
     for dtype in (np.float64, np.float32):
         a, b = x.astype(dtype), y.astype(dtype)
-        runs, results = both(lambda: np.stack([originals.nadaraya_watson(u, u, v, dtype(0.1)) for u, v in zip(a, b)]),
-                             lambda: attnpool.pool(a[..., None], a[..., None], b[..., None], bandwidth=0.1)[..., 0], 3)
-        row(np.dtype(dtype), *map(seconds, runs), f"{runs[0] / runs[1]:.1f}×", f"{np.abs(results[0] - results[1]).max():.0e}")
+        runs, results = both(
+            lambda: np.stack([originals.nadaraya_watson(u, u, v, dtype(0.1)) for u, v in zip(a, b)]),
+            lambda: attnpool.pool(a[..., None], a[..., None], b[..., None], bandwidth=0.1)[..., 0],
+            3,
+        )
+        row(
+            np.dtype(dtype),
+            *map(seconds, runs),
+            f"{runs[0] / runs[1]:.1f}×",
+            f"{np.abs(results[0] - results[1]).max():.0e}",
+        )
 
 
 def process():
     code = "import time, numpy; t = time.perf_counter(); import attnpool; print(time.perf_counter() - t)"
-    loads = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-             for _ in range(11)]
-    print(f"\nimport attnpool after numpy: {seconds(statistics.median(loads))} (largest of {len(loads)}: {seconds(max(loads))})")
+    loads = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(11)
+    ]
+    print(
+        f"\nimport attnpool after numpy: {seconds(statistics.median(loads))}, largest of {len(loads)} {seconds(max(loads))}"
+    )
     k, v = np.linspace(0, 1, 100), np.zeros(100)
     runs = [timed(lambda: [attnpool.pool(k[:7], k, v, w=3.0) for _ in range(1000)])[0] for _ in range(9)]
     print(f"a call of pool on 7 queries and 100 keys: {seconds(statistics.median(runs) / 1000)}")
-    calls = ["attnpool.pool(x, x, x, w=5.0)", "attnpool.fit(x, x, w0=5.0, epochs=99)", "attnpool.bandwidth.loo(x, x)",
-             "attnpool.attention_weights(x[:9999], x[:99999], w=5.0)"]
+    calls = [
+        "attnpool.pool(x, x, x, w=5.0)",
+        "attnpool.fit(x, x, w0=5.0, epochs=99)",
+        "attnpool.bandwidth.loo(x, x)",
+        "attnpool.attention_weights(x[:9999], x[:99999], w=5.0)",
+    ]
     print("Ctrl-C to KeyboardInterrupt, slowest of 5: ", end="")
     slowest = []
     for call in calls:

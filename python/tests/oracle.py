@@ -29,7 +29,9 @@ def gradient(queries, keys, values, w, visible=None):
     w = np.asarray(w, dtype=np.longdouble)
     square = w * (q[:, None, :] - k[None, :, :]) ** 2
     mean = p @ v
-    return -(np.einsum("qk,qkp,kv->qpv", p, square, v) - np.einsum("qk,qkp->qp", p, square)[:, :, None] * mean[:, None, :])
+    return -(
+        np.einsum("qk,qkp,kv->qpv", p, square, v) - np.einsum("qk,qkp->qp", p, square)[:, :, None] * mean[:, None, :]
+    )
 
 
 def log_sum_exp(scores):

@@ -57,7 +57,7 @@ def chapter_module():
 
         def forward(self, queries, keys, values):
             queries = queries.repeat_interleave(keys.shape[1]).reshape((-1, keys.shape[1]))
-            self.attention_weights = nn.functional.softmax(-((queries - keys) * self.w) ** 2 / 2, dim=1)
+            self.attention_weights = nn.functional.softmax(-(((queries - keys) * self.w) ** 2) / 2, dim=1)
             return torch.bmm(self.attention_weights.unsqueeze(1), values.unsqueeze(-1)).reshape(-1)
 
     return NWKernelRegression

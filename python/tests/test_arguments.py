@@ -112,9 +112,16 @@ def test_out_overlapping_an_input():
     np.testing.assert_array_equal(table[:, 1], expected)
 
 
-@pytest.mark.parametrize("make", [lambda: np.empty((5, 2)), lambda: np.empty((5, 2), order="F"),
-                                  lambda: np.empty((5, 4))[:, ::2], lambda: np.empty((5, 2))[::-1, ::-1],
-                                  lambda: np.empty((2, 5, 2))[1]])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: np.empty((5, 2)),
+        lambda: np.empty((5, 2), order="F"),
+        lambda: np.empty((5, 4))[:, ::2],
+        lambda: np.empty((5, 2))[::-1, ::-1],
+        lambda: np.empty((2, 5, 2))[1],
+    ],
+)
 def test_out_of_any_strides(make):
     values = np.column_stack([v, v**2])
     out = make()

@@ -72,7 +72,9 @@ def test_rules_without_sigma():
 def test_weighted_rules():
     weight = rng.random(n)
     kde = stats.gaussian_kde(X.T, "scott", weights=weight)
-    np.testing.assert_allclose(b.scott(X, weight), kde.factor * np.sqrt(np.diag(kde.covariance)) / kde.factor, rtol=1e-12)
+    np.testing.assert_allclose(
+        b.scott(X, weight), kde.factor * np.sqrt(np.diag(kde.covariance)) / kde.factor, rtol=1e-12
+    )
     np.testing.assert_allclose(b.scott(X, np.full(n, 7.0)), b.scott(X), rtol=1e-12)
 
 
@@ -82,7 +84,9 @@ def test_constant_columns_and_single_points():
     assert b.loo(np.ones((5, 1)), np.arange(5.0)).loss == pytest.approx(np.mean((np.arange(5) - 2) ** 2) * (5 / 4) ** 2)
 
 
-@pytest.mark.parametrize("convert", [b.w_from_sigma, b.w_from_bw, b.w_from_gamma, b.w_from_lengthscale, b.w_from_ksmooth])
+@pytest.mark.parametrize(
+    "convert", [b.w_from_sigma, b.w_from_bw, b.w_from_gamma, b.w_from_lengthscale, b.w_from_ksmooth]
+)
 @pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])
 def test_wrong_bandwidths(convert, wrong):
     with pytest.raises(ValueError, match="must be finite and > 0"):
@@ -113,20 +117,30 @@ def test_loo_per_dimension_smooths_out_what_does_not_matter():
     assert found.bandwidth[1] / 1000 > 5 * found.bandwidth[0]
     one = b.loo(keys, values, per_dimension=False)
     assert found.loss < one.loss and one.bandwidth[1] / one.bandwidth[0] == pytest.approx(
-        keys[:, 1].std() / keys[:, 0].std())
+        keys[:, 1].std() / keys[:, 0].std()
+    )
 
 
 def test_loo_weights():
     keys = np.sort(rng.random(80)) * 5
     values = np.sin(keys) + rng.normal(0, 0.3, 80)
-    np.testing.assert_allclose(b.loo(keys, values, np.full(80, 3.0)).bandwidth, b.loo(keys, values).bandwidth, rtol=1e-4)
+    np.testing.assert_allclose(
+        b.loo(keys, values, np.full(80, 3.0)).bandwidth, b.loo(keys, values).bandwidth, rtol=1e-4
+    )
     from attnpool._weighted import weighted_loo
 
     weight = rng.random(80) + 0.1
     loss = lambda w: weighted_loo(keys[:, None], values[:, None], weight, np.array([w]), None)
     value, gradient = loss(2.0)
     # The definition, point by point.
-    predicted = np.array([np.average(np.delete(values, i), weights=np.delete(weight, i) * np.exp(
-        -0.5 * (2.0 * (keys[i] - np.delete(keys, i))) ** 2)) for i in range(80)])
+    predicted = np.array(
+        [
+            np.average(
+                np.delete(values, i),
+                weights=np.delete(weight, i) * np.exp(-0.5 * (2.0 * (keys[i] - np.delete(keys, i))) ** 2),
+            )
+            for i in range(80)
+        ]
+    )
     assert value == pytest.approx(np.average((predicted - values) ** 2, weights=weight), rel=1e-12)
     assert gradient[0] == pytest.approx((loss(2 + 1e-5)[0] - loss(2 - 1e-5)[0]) / 2e-5, rel=1e-6)

@@ -9,17 +9,25 @@ from hypothesis.extra import numpy as hnp
 
 import attnpool
 
-SCORES = hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64, np.int32]),
-                    hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=30),
-                    elements=st.integers(-40, 40))
+SCORES = hnp.arrays(
+    st.sampled_from([np.float16, np.float32, np.float64, np.int32]),
+    hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=30),
+    elements=st.integers(-40, 40),
+)
 
 
 def eps_of(dtype):
     return np.finfo(dtype if np.dtype(dtype).kind == "f" else np.float64).eps
 
 
-@given(hnp.arrays(st.sampled_from([np.float32, np.float64]), hnp.array_shapes(min_dims=0, min_side=0, max_dims=3),
-                  elements=st.floats(-80, 80, width=32)), st.booleans())
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float32, np.float64]),
+        hnp.array_shapes(min_dims=0, min_side=0, max_dims=3),
+        elements=st.floats(-80, 80, width=32),
+    ),
+    st.booleans(),
+)
 def test_exp(x, reverse):
     given_x = x.T[..., ::-1] if reverse and x.ndim else x
     out = attnpool.exp(given_x)
@@ -71,8 +79,14 @@ def test_softmax_masked_rows():
     assert p[0].tolist() == [1, 0] and np.all(np.isnan(p[1]))
 
 
-@given(hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=6),
-                  elements=st.floats(-1e6, 1e6, allow_subnormal=False)), st.sampled_from([None, 0, 1, 3]))
+@given(
+    hnp.arrays(
+        np.float64,
+        hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=6),
+        elements=st.floats(-1e6, 1e6, allow_subnormal=False),
+    ),
+    st.sampled_from([None, 0, 1, 3]),
+)
 def test_average_pool(values, count):
     rows = values[:, None] if values.ndim == 1 else values
     mean = rows.astype(np.longdouble).mean(axis=-2)

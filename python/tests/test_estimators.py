@@ -24,8 +24,13 @@ Q = rng.normal(size=(50, 2))
 LABELS = np.array(["blue", "green", "red"])[np.digitize(X[:, 0], [-0.4, 0.4])]
 
 
-@parametrize_with_checks([kind(h) for kind in (NadarayaWatsonRegressor, NadarayaWatsonClassifier)
-                          for h in (1.0, "scott", "silverman", "loo")])
+@parametrize_with_checks(
+    [
+        kind(h)
+        for kind in (NadarayaWatsonRegressor, NadarayaWatsonClassifier)
+        for h in (1.0, "scott", "silverman", "loo")
+    ]
+)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
@@ -82,7 +87,9 @@ def test_far_from_the_data_the_nearest_point_answers():
 def test_float32_stays():
     model = NadarayaWatsonRegressor(0.5).fit(X.astype("f4"), Y.astype("f4"))
     assert model.predict(Q.astype("f4")).dtype == np.float32
-    np.testing.assert_allclose(model.predict(Q.astype("f4")), NadarayaWatsonRegressor(0.5).fit(X, Y).predict(Q), atol=1e-5)
+    np.testing.assert_allclose(
+        model.predict(Q.astype("f4")), NadarayaWatsonRegressor(0.5).fit(X, Y).predict(Q), atol=1e-5
+    )
 
 
 def test_loo_and_rules():
@@ -112,8 +119,12 @@ def test_classifier():
     np.testing.assert_allclose(p, expected.astype(float), rtol=0, atol=1e-14)
     assert model.classes_.tolist() == ["blue", "green", "red"] and np.all(p >= 0)
     assert model.score(X, LABELS) > 0.9
-    assert NadarayaWatsonClassifier("loo").fit(X, LABELS).score(Q, np.array(["blue", "green", "red"])[
-        np.digitize(Q[:, 0], [-0.4, 0.4])]) > 0.8
+    assert (
+        NadarayaWatsonClassifier("loo")
+        .fit(X, LABELS)
+        .score(Q, np.array(["blue", "green", "red"])[np.digitize(Q[:, 0], [-0.4, 0.4])])
+        > 0.8
+    )
 
 
 @pytest.mark.parametrize("kind, y", [(NadarayaWatsonRegressor, Y), (NadarayaWatsonClassifier, LABELS)])

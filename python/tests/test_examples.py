@@ -17,6 +17,13 @@ def test_chapter(tmp_path):
     errors = [float(line.split()[-1]) for line in done.stdout.splitlines() if "mean squared error" in line]
     assert len(errors) == 4 and errors[0] > errors[1] > errors[2] and errors[3] < errors[1]
     pictures = sorted(p.name for p in tmp_path.iterdir())
-    assert pictures == ["average.png", "leave_one_out.png", "loss.png", "nonparametric.png", "nonparametric_weights.png",
-                        "parametric.png", "parametric_weights.png"]
+    assert pictures == [
+        "average.png",
+        "leave_one_out.png",
+        "loss.png",
+        "nonparametric.png",
+        "nonparametric_weights.png",
+        "parametric.png",
+        "parametric_weights.png",
+    ]
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in tmp_path.iterdir())

@@ -23,8 +23,9 @@ def exact_loss(w, visible, kind):
 @pytest.mark.parametrize("w", [1.7, np.array([1.7, 0.6])])
 def test_loss_gradient(kind, leave_out, w):
     visible = LOO if leave_out else None
-    loss, gradient = attnpool.loss_gradient(X, X, Y, Y, w=w, loss=kind,
-                                            key_range=KeyRange.all_but_self() if leave_out else None)
+    loss, gradient = attnpool.loss_gradient(
+        X, X, Y, Y, w=w, loss=kind, key_range=KeyRange.all_but_self() if leave_out else None
+    )
     assert loss == pytest.approx(float(exact_loss(w, visible, kind)), rel=1e-13)
     step = np.longdouble(1e-6)
     w = np.asarray(w, dtype=np.longdouble)

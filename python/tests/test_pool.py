@@ -58,7 +58,7 @@ def problems(draw, dtypes=DTYPES, max_batch=2):
     dtype = np.dtype(draw(st.sampled_from(dtypes)))
 
     def array(rows, columns):
-        own = tuple(draw(st.sampled_from([n, 1])) for n in batch)[draw(st.integers(0, len(batch))) if batch else 0:]
+        own = tuple(draw(st.sampled_from([n, 1])) for n in batch)[draw(st.integers(0, len(batch))) if batch else 0 :]
         numbers = rng.normal(0, 3, own + (rows, columns))
         if dtype.kind in "iub":
             numbers = np.abs(numbers) * 10 if dtype.kind == "u" else numbers * 10
@@ -161,14 +161,17 @@ def test_pool_gradient(problem):
         reach = 1 + np.max(np.abs(vector)) * (np.ptp(k[i]) + np.ptp(q[i]))
         assert gradient[i].shape == exact.shape
         assert np.all(np.abs(gradient[i] - exact) <= 1e-13 * size * reach)
-    assert np.all(np.abs(out - oracle.pool(queries, keys, values, w)) <= promised_error(keys, values, w, out.dtype).max())
+    assert np.all(
+        np.abs(out - oracle.pool(queries, keys, values, w)) <= promised_error(keys, values, w, out.dtype).max()
+    )
 
 
 @given(problems(dtypes=[np.float32, np.float64]), st.integers(2, 4))
 def test_same_bits_for_any_number_of_jobs(problem, n_jobs):
     queries, keys, values, w = problem
-    assert np.array_equal(attnpool.pool(queries, keys, values, w=w, n_jobs=1),
-                          attnpool.pool(queries, keys, values, w=w, n_jobs=n_jobs))
+    assert np.array_equal(
+        attnpool.pool(queries, keys, values, w=w, n_jobs=1), attnpool.pool(queries, keys, values, w=w, n_jobs=n_jobs)
+    )
 
 
 def test_large_problems_of_a_batch_are_pooled_one_by_one():

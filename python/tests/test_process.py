@@ -16,8 +16,13 @@ import attnpool
 
 def run(code, *, send=None, **environment):
     """Runs code in a new Python; sends a signal when it has printed a line. (exit status, output)."""
-    child = subprocess.Popen([sys.executable, "-B", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             env={**os.environ, **environment})
+    child = subprocess.Popen(
+        [sys.executable, "-B", "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
     first = child.stdout.readline()
     if send is not None:
         time.sleep(0.3)
@@ -27,17 +32,20 @@ def run(code, *, send=None, **environment):
 
 
 def test_import_loads_nothing_heavy():
-    status, output = run("""
+    status, output = run(
+        """
 import sys
 import attnpool
 heavy = {"sklearn", "scipy", "torch", "matplotlib", "pandas", "statsmodels"} & set(sys.modules)
 print(sorted(heavy))
-""")
+"""
+    )
     assert (status, output) == (0, "[]\n")
 
 
 def test_import_and_use_change_nothing():
-    status, output = run("""
+    status, output = run(
+        """
 import signal, numpy as np
 
 def state():
@@ -55,7 +63,8 @@ import attnpool
 print(before == state(), before_threads == threads())
 attnpool.pool(np.linspace(0, 1, 3000), np.linspace(0, 1, 3000), np.ones(3000), w=9.0)
 print(before == state())
-""")
+"""
+    )
     assert (status, output) == (0, "True True\nTrue\n")
 
 
@@ -63,7 +72,7 @@ LONG = {
     "pool": "attnpool.pool(x, x, x, w=5.0)",
     "one job": "attnpool.pool(x, x, x, w=5.0, n_jobs=1)",
     "batch": "attnpool.pool(np.tile(small, (10**5, 1, 1)), small, small, w=5.0, key_range=attnpool.KeyRange.all())",
-    "two large": "attnpool.pool(np.stack([x[:, None]] * 2), np.stack([x[:, None]] * 2), np.stack([x[:, None]] * 2), w=5.0)",
+    "two large": "attnpool.pool(*[np.stack([x[:, None]] * 2)] * 3, w=5.0)",
     "weights": "[attnpool.attention_weights(x[:2000], x[:50000], w=5.0) for _ in range(1000)]",
     "gradient": "attnpool.pool_gradient(x, x, x, w=5.0)",
     "fit": "attnpool.fit(x[:100000], x[:100000], w0=5.0, epochs=1000)",
@@ -157,7 +166,9 @@ def test_environment():
     code = "import attnpool; c = attnpool.config(); print(c['isa'], c['threads'])"
     assert run(code, ATTNPOOL_ISA="sse2", ATTNPOOL_NUM_THREADS="3") == (0, "sse2 3\n")
     # A wrong setting is no reason not to import, but one not to compute.
-    status, output = run("import attnpool; print(attnpool.__version__, flush=True); attnpool.exp([1.0])", ATTNPOOL_ISA="mmx")
+    status, output = run(
+        "import attnpool; print(attnpool.__version__, flush=True); attnpool.exp([1.0])", ATTNPOOL_ISA="mmx"
+    )
     assert status != 0 and "ATTNPOOL_ISA" in output and output.startswith(attnpool.__version__)
 
 

@@ -42,16 +42,26 @@ def test_the_chapter(n, dtype):
     ours.w.data = theirs.w.data.clone()
     outs = [net(q, *tiled) for net in (theirs, ours)]
     assert is_ours(outs[1]) and outs[1].shape == outs[0].shape and outs[1].dtype == dtype
-    np.testing.assert_allclose(*(o.detach().numpy() for o in outs), rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-13)
+    np.testing.assert_allclose(
+        *(o.detach().numpy() for o in outs), rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-13
+    )
     for net in (theirs, ours):
         net(q, *tiled)
-    np.testing.assert_allclose(theirs.attention_weights.detach().numpy(), ours.attention_weights.numpy(),
-                               rtol=0, atol=1e-4 if dtype == torch.float32 else 1e-12)
+    np.testing.assert_allclose(
+        theirs.attention_weights.detach().numpy(),
+        ours.attention_weights.numpy(),
+        rtol=0,
+        atol=1e-4 if dtype == torch.float32 else 1e-12,
+    )
     for net in (theirs, ours):
         net(x, keys, values)
     assert ours.attention_weights.shape == (n, n - 1)
-    np.testing.assert_allclose(theirs.attention_weights.detach().numpy(), ours.attention_weights.numpy(),
-                               rtol=0, atol=1e-4 if dtype == torch.float32 else 1e-12)
+    np.testing.assert_allclose(
+        theirs.attention_weights.detach().numpy(),
+        ours.attention_weights.numpy(),
+        rtol=0,
+        atol=1e-4 if dtype == torch.float32 else 1e-12,
+    )
 
 
 @pytest.mark.parametrize("leave_out", [True, False])

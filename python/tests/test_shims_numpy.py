@@ -38,7 +38,8 @@ def test_tutorial_model_has_the_true_gradient():
     assert model.gradient(x, y) == pytest.approx((loss(1.3 + 1e-5) - loss(1.3 - 1e-5)) / 2e-5, rel=1e-7)
     with_self = lambda w: np.mean((originals.nadaraya_watson(x, x, y, 1 / w) - y) ** 2)
     assert model.gradient(x, y, leave_one_out=False) == pytest.approx(
-        (with_self(1.3 + 1e-5) - with_self(1.3 - 1e-5)) / 2e-5, rel=1e-7)
+        (with_self(1.3 + 1e-5) - with_self(1.3 - 1e-5)) / 2e-5, rel=1e-7
+    )
 
 
 def test_tutorial_model_learns():
@@ -81,14 +82,18 @@ def test_pairwise_kernels_idiom_far_away():
 @pytest.mark.parametrize("gamma", [None, 0.3, 2.0])
 def test_jmetzen_given_gamma(gamma):
     model = jmetzen.KernelRegression(kernel="rbf", gamma=gamma).fit(X, Y)
-    np.testing.assert_allclose(model.predict(Q), originals.pairwise_kernels_regression(Q, X, Y, gamma), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        model.predict(Q), originals.pairwise_kernels_regression(Q, X, Y, gamma), rtol=0, atol=1e-12
+    )
 
 
 def test_jmetzen_chooses_gamma():
     gammas = np.logspace(-2, 2, 10)
     model = jmetzen.KernelRegression(gamma=gammas).fit(X, Y)
     assert model.gamma_ == originals.jmetzen_gamma(X, Y, gammas)
-    np.testing.assert_allclose(model.predict(Q), originals.pairwise_kernels_regression(Q, X, Y, model.gamma_), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        model.predict(Q), originals.pairwise_kernels_regression(Q, X, Y, model.gamma_), rtol=0, atol=1e-12
+    )
     assert clone(model).gamma is not None and model.gamma is gammas
 
 

@@ -36,7 +36,9 @@ def test_several_variables(theirs):
     np.testing.assert_allclose(ours.fit()[0], original.fit()[0], rtol=0, atol=1e-12)
     np.testing.assert_allclose(ours.fit(X[0])[0], original.fit(X[0])[0], rtol=0, atol=1e-12)
     assert ours.r_squared() == pytest.approx(original.r_squared(), rel=1e-12)
-    assert ours.cv_loo(bw) == pytest.approx(float(np.squeeze(original.cv_loo(np.array(bw), original.est["lc"]))), rel=1e-10)
+    assert ours.cv_loo(bw) == pytest.approx(
+        float(np.squeeze(original.cv_loo(np.array(bw), original.est["lc"]))), rel=1e-10
+    )
 
 
 def test_marginal_effects_are_derivatives():
@@ -66,11 +68,20 @@ def test_far_from_the_data(theirs):
     assert KernelReg(accel, times, "c", "lc", bw=[0.1]).fit([1000.0])[0] == pytest.approx(accel[-1])
 
 
-@pytest.mark.parametrize("name, options", [("var_type", {"var_type": "u"}), ("reg_type", {"reg_type": "ll"}),
-                                           ("ckertype", {"ckertype": "tricube"}), ("bw", {"bw": "aic"})])
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("var_type", {"var_type": "u"}),
+        ("reg_type", {"reg_type": "ll"}),
+        ("ckertype", {"ckertype": "tricube"}),
+        ("bw", {"bw": "aic"}),
+    ],
+)
 def test_what_is_not_here(name, options):
     with pytest.raises(NotImplementedError, match="^" + name):
-        KernelReg(**{"endog": [0.0, 1.0], "exog": [0.0, 1.0], "var_type": "c", "reg_type": "lc", "bw": [1.0], **options})
+        KernelReg(
+            **{"endog": [0.0, 1.0], "exog": [0.0, 1.0], "var_type": "c", "reg_type": "lc", "bw": [1.0], **options}
+        )
 
 
 def test_wrong_number_of_bandwidths():

@@ -28,7 +28,7 @@ class _Rows(NamedTuple):
 
 
 class _Memory:
-    """The _Rows of a tensor, found once for as long as it lives unchanged: training passes the same tensors each epoch."""
+    """The _Rows of tensors, found once for as long as a tensor lives unchanged: training passes the same each epoch."""
 
     def __init__(self) -> None:
         self.found: dict = {}
@@ -60,7 +60,7 @@ def _range(rows: _Rows) -> KeyRange:
 
 
 def _shared(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> Optional[Tuple[_Rows, _Rows]]:
-    """The rows of keys and values if both are all alike, or all but the query itself, and nothing needs their gradient."""
+    """The rows of keys and values if they are alike, or all but the query itself, and nothing needs their gradient."""
     if queries.requires_grad or keys.requires_grad or values.requires_grad:
         return None
     if keys.dim() != 2 or keys.shape != values.shape or keys.shape[0] != queries.numel() or keys.numel() == 0:
@@ -131,8 +131,9 @@ class NWKernelRegression(nn.Module):
         if len(self._seen) == 1:
             return self._seen[0]
         queries, keys, number = self._seen
-        weights = torch.from_numpy(f.attention_weights(queries.detach().reshape(-1, 1).numpy(), keys.column, w=number,
-                                                       key_range=_range(keys)))
+        weights = torch.from_numpy(
+            f.attention_weights(queries.detach().reshape(-1, 1).numpy(), keys.column, w=number, key_range=_range(keys))
+        )
         if keys.tiling == "tiled":
             return weights
         n = len(weights)

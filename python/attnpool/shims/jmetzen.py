@@ -1,7 +1,7 @@
 """``KernelRegression`` of jmetzen/kernel_regression for its kernel "rbf".
 
-Different on purpose: predictions far from the data are those of the nearest point where the original has 0 / 0 = NaN, so
-that every gamma has a leave-one-out error; the parameter gamma is left as it was (``clone`` works) and the choice is
+Different on purpose: predictions far from the data are those of the nearest point where the original has 0 / 0 = NaN,
+so that every gamma has a leave-one-out error; the parameter gamma is left as it was (``clone`` works) and the choice is
 ``gamma_``; y may have several columns.
 """
 

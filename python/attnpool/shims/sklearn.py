@@ -13,8 +13,9 @@ from .._arrays import Array, as_rows, numbers
 from ..bandwidth import w_from_gamma
 
 
-def rbf_regression(X: Any, X_train: Any, y_train: Any, gamma: Optional[float] = None, *,
-                   n_jobs: Optional[int] = None) -> Array:
+def rbf_regression(
+    X: Any, X_train: Any, y_train: Any, gamma: Optional[float] = None, *, n_jobs: Optional[int] = None
+) -> Array:
     """y at X [Q, D] from X_train [K, D] and y_train [K] or [K, V]. gamma as scikit-learn's; None: 1 / D."""
     if gamma is None:
         gamma = 1.0 / as_rows("X_train", numbers("X_train", X_train)).shape[-1]

@@ -1,8 +1,8 @@
 """``KernelReg`` of statsmodels.nonparametric.kernel_regression: continuous variables, local constant, Gaussian kernel.
 
-Different on purpose: far from the data the nearest points decide (the original has 0 / 0 = NaN); the marginal effects are
-the derivatives of the fit (those of statsmodels 0.13 are 2 / nobs times that with one variable, and not a derivative with
-more); ``bw="cv_ls"`` searches with the exact gradient from a scan, where the original's simplex search may stop in a
+Different on purpose: far from the data the nearest points decide (the original has 0 / 0 = NaN); the marginal effects
+are the derivatives of the fit (those of statsmodels 0.13 are 2 / nobs times that with one variable, and no derivative
+with more); ``bw="cv_ls"`` searches with the exact gradient from a scan, where the original's simplex search may stop in a
 local minimum or at a negative bandwidth. statsmodels' own defaults, reg_type="ll" and mixed variables, are not here.
 """
 
@@ -20,10 +20,21 @@ from ..bandwidth import loo, w_from_bw
 class KernelReg:
     """Parameters as the original's; ``var_type`` is "c" for every column of exog."""
 
-    def __init__(self, endog: Any, exog: Any, var_type: str, reg_type: str = "ll", bw: Any = "cv_ls",
-                 ckertype: str = "gaussian", *, n_jobs: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        endog: Any,
+        exog: Any,
+        var_type: str,
+        reg_type: str = "ll",
+        bw: Any = "cv_ls",
+        ckertype: str = "gaussian",
+        *,
+        n_jobs: Optional[int] = None,
+    ) -> None:
         if not var_type or set(var_type) != {"c"}:
-            raise NotImplementedError(f"var_type: only continuous variables ('c', 'cc', ...) are here, got {var_type!r}")
+            raise NotImplementedError(
+                f"var_type: only continuous variables ('c', 'cc', ...) are here, got {var_type!r}"
+            )
         if reg_type != "lc":
             raise NotImplementedError(f"reg_type: only 'lc' (local constant) is here, got {reg_type!r}")
         if ckertype != "gaussian":

@@ -53,11 +53,13 @@ class ParametricNWKernelRegression:
         seen = KeyRange.all_but_self() if leave_one_out else None
         return f.loss_gradient(x_keys, x_keys, y_values, y_values, w=self.w, key_range=seen)[1]
 
-    def fit(self, x_keys: Any, y_values: Any, learning_rate: float = 0.5, epochs: int = 5,
-            leave_one_out: bool = True) -> "ParametricNWKernelRegression":
-        """Gradient descent on the mean squared error, each point left out of its own prediction unless told otherwise."""
-        result = f.fit(x_keys, y_values, w0=self.w, learning_rate=learning_rate, epochs=epochs,
-                       leave_one_out=leave_one_out)
+    def fit(
+        self, x_keys: Any, y_values: Any, learning_rate: float = 0.5, epochs: int = 5, leave_one_out: bool = True
+    ) -> "ParametricNWKernelRegression":
+        """Gradient descent on the mean squared error, each point left out of its own prediction by default."""
+        result = f.fit(
+            x_keys, y_values, w0=self.w, learning_rate=learning_rate, epochs=epochs, leave_one_out=leave_one_out
+        )
         self.w, self.losses = result.w, list(result.losses)
         self._keys, self._values = np.array(x_keys), np.array(y_values)
         return self
