@@ -1,4 +1,4 @@
-"""Pictures of fits, attention weights and losses, on matplotlib. Each draws on ``ax`` or a new figure; returns the axes."""
+"""Pictures of fits, attention weights and losses, on matplotlib. Each draws on ``ax`` or a new figure and returns it."""
 
 from __future__ import annotations
 

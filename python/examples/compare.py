@@ -157,9 +157,8 @@ def process():
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
         for _ in range(11)
     ]
-    print(
-        f"\nimport attnpool after numpy: {seconds(statistics.median(loads))}, largest of {len(loads)} {seconds(max(loads))}"
-    )
+    median, largest = seconds(statistics.median(loads)), seconds(max(loads))
+    print(f"\nimport attnpool after numpy: {median}, largest of {len(loads)}: {largest}")
     k, v = np.linspace(0, 1, 100), np.zeros(100)
     runs = [timed(lambda: [attnpool.pool(k[:7], k, v, w=3.0) for _ in range(1000)])[0] for _ in range(9)]
     print(f"a call of pool on 7 queries and 100 keys: {seconds(statistics.median(runs) / 1000)}")

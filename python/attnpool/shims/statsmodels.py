@@ -2,8 +2,8 @@
 
 Different on purpose: far from the data the nearest points decide (the original has 0 / 0 = NaN); the marginal effects
 are the derivatives of the fit (those of statsmodels 0.13 are 2 / nobs times that with one variable, and no derivative
-with more); ``bw="cv_ls"`` searches with the exact gradient from a scan, where the original's simplex search may stop in a
-local minimum or at a negative bandwidth. statsmodels' own defaults, reg_type="ll" and mixed variables, are not here.
+with more); ``bw="cv_ls"`` searches with the exact gradient from a scan, where the original's simplex search may stop
+in a local minimum or at a negative bandwidth. statsmodels' default reg_type="ll" and discrete variables are not here.
 """
 
 from __future__ import annotations
