@@ -1,8 +1,22 @@
 """attnpool: fast attention pooling (Nadaraya-Watson kernel regression) on CPUs.
 
     attnpool.pool(queries, keys, values, bandwidth=0.3)
+    attnpool.NadarayaWatsonRegressor(bandwidth="loo").fit(X, y)
 
-See ``attnpool.pool`` for shapes and dtypes; ``attnpool.shims`` holds drop-ins for other people's interfaces.
+Common to all functions:
+
+Shapes      ``queries [..., Q, D]``, ``keys [..., K, D]``, ``values [..., K, V]``. Dimensions in front are batches and
+            broadcast. A vector is one column, and where values is a vector the result has no last axis.
+Score       ``w`` or ``bandwidth = 1 / w``: one number, or one per dimension.
+dtype       float16 (computed in float32), float32 and float64 are kept; integers become float64; what meets float64 is
+            float64. Any strides, byte order and read-only inputs. An array with masked entries is refused.
+out         of the result's exact shape and dtype, any strides; it must not overlap an input.
+n_jobs      threads, as in scikit-learn; results do not depend on it.
+Errors      ``ValueError`` or ``TypeError`` that begins with the name of the argument.
+
+The GIL is released while they compute, and Ctrl-C on the main thread stops them.
+
+``attnpool.bandwidth`` knows the conventions of others and chooses bandwidths; ``attnpool.shims`` holds drop-ins.
 """
 
 from __future__ import annotations

@@ -1,18 +1,5 @@
-"""The functions of the library on NumPy arrays.
+"""The functions of the library on NumPy arrays; what they have in common stands in the package's own text."""
 
-Common to all of them:
-
-Shapes      ``queries [..., Q, D]``, ``keys [..., K, D]``, ``values [..., K, V]``. Dimensions in front are batches and
-            broadcast. A vector is one column, and where values is a vector the result has no last axis.
-Score       ``w`` or ``bandwidth = 1 / w``: one number, or one per dimension.
-dtype       float16 (computed in float32), float32 and float64 are kept; integers become float64; what meets float64 is
-            float64. Any strides, byte order and read-only inputs. An array with masked entries is refused.
-out         of the result's exact shape and dtype, any strides; it must not overlap an input.
-n_jobs      threads, as in scikit-learn; results do not depend on it.
-Errors      ``ValueError`` or ``TypeError`` that begins with the name of the argument.
-
-The GIL is released while they compute, and Ctrl-C on the main thread stops them.
-"""
 
 from __future__ import annotations
 

@@ -140,6 +140,11 @@ def test_no_gradient_wanted():
         out = ours(q, *tiled)
     assert not out.requires_grad
     torch.testing.assert_close(out, theirs(q, *tiled).detach(), rtol=0, atol=1e-5)
+    with torch.inference_mode():
+        keys, values = (t.repeat((len(q), 1)) for t in (x, y))
+        assert torch.equal(ours(q, keys, values), out)
+        keys[0, 0] = 9.0
+        torch.testing.assert_close(ours(q, keys, values), theirs(q, keys, values), rtol=0, atol=1e-5)
     with pytest.raises(AttributeError, match="attention_weights"):
         d2l.NWKernelRegression().attention_weights
 

@@ -28,12 +28,18 @@ class _Rows(NamedTuple):
 
 
 class _Memory:
-    """The _Rows of tensors, found once for as long as a tensor lives unchanged: training passes the same each epoch."""
+    """The _Rows of tensors, found once for as long as a tensor lives unchanged: training passes the same each epoch.
+
+    Changes are noticed as autograd notices them, by the tensor's version: not those behind torch's back, through
+    ``.data`` or a NumPy array on the same memory.
+    """
 
     def __init__(self) -> None:
         self.found: dict = {}
 
     def rows_of(self, tensor: torch.Tensor) -> _Rows:
+        if tensor.is_inference():  # has no version
+            return self._look(tensor)
         key = id(tensor)
         known = self.found.get(key)
         if known is not None and known[0]() is tensor and known[1] == tensor._version:
@@ -104,7 +110,9 @@ class NWKernelRegression(nn.Module):
     The chapter repeats its keys once per query, or once per query without the query's own. Such matrices are recognised
     (once per tensor) and neither the differences, the scores nor the weights are built: memory of O(K) beside the
     caller's own. Anything else - rows that differ, gradients in queries, keys or values, other dtypes or devices - is
-    computed by torch with the chapter's formula. Of the recognised ones w has first derivatives only.
+    computed by torch with the chapter's formula. Of the recognised ones w has first derivatives only. Between two calls
+    change keys and values by torch, not through ``.data`` or a NumPy array on their memory, which neither this module
+    nor autograd sees.
     """
 
     def __init__(self, **kwargs: Any) -> None:
