@@ -1,17 +1,15 @@
 // attnpool._core: the library on two-dimensional NumPy arrays. Making such arrays out of whatever the caller has is the
 // work of attnpool/_arrays.py; what stands here refuses anything else, releases the GIL and answers Ctrl-C.
-#include <pybind11/functional.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <attnpool/attnpool.hpp>
 #include <chrono>
 #include <cstring>
 #include <functional>
-#include <memory>
 #include <mutex>
-#include <optional>
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -125,6 +123,7 @@ void exponential(const py::array& x, py::array out) {
     const auto result = output<T>("out", out);
     if (in.rows != 1 || result.rows != 1 || in.cols != result.cols)
       throw py::value_error("out: must have the shape of x");
+    if (result.data != in.data) check_apart<T>("out", result, "x", in);
     without_gil([&] {
       constexpr std::size_t chunk = std::size_t{1} << 22;  // some milliseconds
       SignalWatch watch;
