@@ -152,4 +152,4 @@ def threads(n_jobs: Optional[int]) -> int:
     count = integer("n_jobs", n_jobs, least=-sys.maxsize)
     if count == 0:
         raise ValueError("n_jobs: 0 has no meaning; None is the default, -1 all processors")
-    return count if count > 0 else max(1, len(os.sched_getaffinity(0)) + 1 + count)
+    return min(count, 1024) if count > 0 else max(1, len(os.sched_getaffinity(0)) + 1 + count)

@@ -177,7 +177,7 @@ def test_n_jobs_counts_like_scikit_learn():
 
     processors = len(os.sched_getaffinity(0))
     assert count(None) == 0 and count(1) == 1 and count(-1) == processors
-    assert count(-processors) == 1 and count(-1000) == 1 and count(np.int64(3)) == 3
+    assert count(10**12) == 1024 and count(-processors) == 1 and count(-1000) == 1 and count(np.int64(3)) == 3
 
 
 def test_show_config(capsys):

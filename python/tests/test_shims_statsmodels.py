@@ -35,6 +35,8 @@ def test_several_variables(theirs):
     original, ours = theirs(y, X, "ccc", "lc", bw=bw), KernelReg(y, X, "ccc", "lc", bw=bw)
     np.testing.assert_allclose(ours.fit()[0], original.fit()[0], rtol=0, atol=1e-12)
     np.testing.assert_allclose(ours.fit(X[0])[0], original.fit(X[0])[0], rtol=0, atol=1e-12)
+    listed = KernelReg(y, list(X.T), "ccc", "lc", bw=bw)  # as a list of variables
+    np.testing.assert_array_equal(listed.fit()[0], ours.fit()[0])
     assert ours.r_squared() == pytest.approx(original.r_squared(), rel=1e-12)
     assert ours.cv_loo(bw) == pytest.approx(
         float(np.squeeze(original.cv_loo(np.array(bw), original.est["lc"]))), rel=1e-10
