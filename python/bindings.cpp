@@ -74,6 +74,13 @@ attnpool::Gaussian gaussian(const std::vector<double>& numbers, bool are_bandwid
   return are_bandwidths ? attnpool::Gaussian::from_bandwidth(numbers) : attnpool::Gaussian(numbers);
 }
 
+attnpool::Plan plan_from_name(const std::string& name) {
+  using attnpool::Plan;
+  for (Plan plan : {Plan::automatic, Plan::dense, Plan::pruned, Plan::grid})
+    if (name == attnpool::name(plan)) return plan;
+  throw py::value_error("plan: must be 'automatic', 'dense', 'pruned' or 'grid', got '" + name + "'");
+}
+
 // ---- signals ------------------------------------------------------------------------------------
 
 // A progress callback that stops the work once Python has an exception to raise, which on the main thread is how Ctrl-C
@@ -106,9 +113,35 @@ void without_gil(F&& compute) {
   }
 }
 
-attnpool::Options options(const attnpool::KeyRange& range, int threads) {
+// How to go about a call. key_weights: one number per row of all keys, or none at all.
+class How {
+ public:
+  How(const attnpool::KeyRange& range, int threads, const std::string& plan, double tolerance,
+      py::array_t<double, py::array::c_style | py::array::forcecast> key_weights)
+      : key_weights_(std::move(key_weights)) {
+    options_.range = range;
+    options_.threads = threads;
+    options_.plan = plan_from_name(plan);
+    options_.tolerance = tolerance;
+    options_.progress = SignalWatch();
+    options_.key_weights = {key_weights_.data(), static_cast<std::size_t>(key_weights_.size())};
+  }
+  const attnpool::Options& all() const { return options_; }
+  // For problem i of count.
+  attnpool::Options part(std::size_t count, std::size_t i) const {
+    attnpool::Options o = options_;
+    const std::size_t n = o.key_weights.size() / count;
+    o.key_weights = o.key_weights.subspan(i * n, n);
+    return o;
+  }
+
+ private:
+  py::array_t<double> key_weights_;
+  attnpool::Options options_;
+};
+
+attnpool::Options threads_only(int threads) {
   attnpool::Options o;
-  o.range = range;
   o.threads = threads;
   o.progress = SignalWatch();
   return o;
@@ -140,7 +173,7 @@ void softmax(const py::array& scores, py::array out, int threads) {
     using T = decltype(zero);
     const auto in = input<T>("scores", scores);
     const auto result = output<T>("out", out);
-    without_gil([&] { attnpool::softmax<T>(in, result, options(attnpool::KeyRange::all(), threads)); });
+    without_gil([&] { attnpool::softmax<T>(in, result, threads_only(threads)); });
   });
 }
 
@@ -150,7 +183,7 @@ void log_sum_exp(const py::array& scores, py::array out, int threads) {
     const auto in = input<T>("scores", scores);
     const auto result = output<T>("out", out);
     if (result.rows != 1 || result.cols != in.rows) throw py::value_error("out: must have one entry per row of scores");
-    without_gil([&] { attnpool::log_sum_exp<T>(in, result.data, options(attnpool::KeyRange::all(), threads)); });
+    without_gil([&] { attnpool::log_sum_exp<T>(in, result.data, threads_only(threads)); });
   });
 }
 
@@ -168,8 +201,7 @@ void average_pool(const py::array& values, py::array out) {
 constexpr double large_problem = 5e7;
 
 void pool(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
-          const std::vector<double>& w, bool are_bandwidths, const attnpool::KeyRange& range, py::array out,
-          int threads) {
+          const attnpool::Gaussian& score, const How& how, py::array out) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
@@ -178,20 +210,19 @@ void pool(std::size_t count, const py::array& queries, const py::array& keys, co
     check_apart<T>("out", result, "queries", q);
     check_apart<T>("out", result, "keys", k);
     check_apart<T>("out", result, "values", v);
-    const attnpool::Gaussian score = gaussian(w, are_bandwidths);
     const double work = static_cast<double>(q.rows / count) * static_cast<double>(k.rows / count) *
                         static_cast<double>(k.cols + v.cols + 14);
     without_gil([&] {
-      const attnpool::Options o = options(range, threads);
-      if (count > 1 && work < large_problem) return attnpool::pool_batch<T>(count, q, k, v, score, result, o);
+      if (count > 1 && work < large_problem) return attnpool::pool_batch<T>(count, q, k, v, score, result, how.all());
       for (std::size_t i = 0; i < count; ++i)
-        attnpool::pool<T>(part(q, count, i), part(k, count, i), part(v, count, i), score, part(result, count, i), o);
+        attnpool::pool<T>(part(q, count, i), part(k, count, i), part(v, count, i), score, part(result, count, i),
+                          how.part(count, i));
     });
   });
 }
 
-void attention_weights(std::size_t count, const py::array& queries, const py::array& keys, const std::vector<double>& w,
-                       bool are_bandwidths, const attnpool::KeyRange& range, py::array out, int threads) {
+void attention_weights(std::size_t count, const py::array& queries, const py::array& keys,
+                       const attnpool::Gaussian& score, const How& how, py::array out) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys);
@@ -199,31 +230,37 @@ void attention_weights(std::size_t count, const py::array& queries, const py::ar
     check_count(count, q.rows, k.rows);
     check_apart<T>("out", result, "queries", q);
     check_apart<T>("out", result, "keys", k);
-    const attnpool::Gaussian score = gaussian(w, are_bandwidths);
     without_gil([&] {
       SignalWatch watch;
       for (std::size_t i = 0; i < count; ++i, watch.due())
         attnpool::attention_weights<T>(part(q, count, i), part(k, count, i), score, part(result, count, i),
-                                       options(range, threads));
+                                       how.part(count, i));
     });
   });
 }
 
 void pool_gradient(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
-                   const std::vector<double>& w, bool are_bandwidths, const attnpool::KeyRange& range, py::array out,
-                   py::array gradient, int threads) {
+                   const attnpool::Gaussian& score, const How& how, py::array out, py::array gradient) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
     const auto result = output<T>("out", out), derivative = output<T>("gradient", gradient);
     check_count(count, q.rows, k.rows);  // and out and gradient are always new arrays
-    const attnpool::Gaussian score = gaussian(w, are_bandwidths);
     without_gil([&] {
       SignalWatch watch;
       for (std::size_t i = 0; i < count; ++i, watch.due())
         attnpool::pool_gradient<T>(part(q, count, i), part(k, count, i), part(v, count, i), score,
-                                   part(result, count, i), part(derivative, count, i), options(range, threads));
+                                   part(result, count, i), part(derivative, count, i), how.part(count, i));
     });
+  });
+}
+
+std::string explain(const py::array& queries, const py::array& keys, const py::array& values,
+                    const attnpool::Gaussian& score, const How& how) {
+  return with_type_of(keys, [&](auto zero) {
+    using T = decltype(zero);
+    return attnpool::explain_pool<T>(input<T>("queries", queries), input<T>("keys", keys), input<T>("values", values),
+                                     score, how.all());
   });
 }
 
@@ -235,24 +272,22 @@ attnpool::Loss loss_from_name(const std::string& name) {
 
 std::pair<double, std::vector<double>> loss_gradient(const py::array& queries, const py::array& keys,
                                                      const py::array& values, const py::array& targets,
-                                                     const std::vector<double>& w, bool are_bandwidths,
-                                                     const std::string& loss, const attnpool::KeyRange& range,
-                                                     int threads) {
+                                                     const attnpool::Gaussian& score, const How& how,
+                                                     const std::string& loss) {
   return with_type_of(keys, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values),
                y = input<T>("targets", targets);
-    const attnpool::Gaussian score = gaussian(w, are_bandwidths);
     const attnpool::Loss kind = loss_from_name(loss);
     attnpool::LossAndGradient result;
-    without_gil([&] { result = attnpool::loss_gradient<T>(q, k, v, y, score, kind, options(range, threads)); });
+    without_gil([&] { result = attnpool::loss_gradient<T>(q, k, v, y, score, kind, how.all()); });
     return std::pair(result.loss, result.gradient);
   });
 }
 
 py::dict fit(const py::array& keys, const py::array& values, const std::vector<double>& w0, std::uint64_t seed,
              const std::string& loss, double learning_rate, int epochs, bool leave_one_out, double tolerance,
-             int threads, const py::object& progress) {
+             const How& how, const py::object& progress) {
   attnpool::FitOptions o;
   o.w0 = w0;
   o.seed = seed;
@@ -261,7 +296,10 @@ py::dict fit(const py::array& keys, const py::array& values, const std::vector<d
   o.epochs = epochs;
   o.leave_one_out = leave_one_out;
   o.tolerance = tolerance;
-  o.threads = threads;
+  o.threads = how.all().threads;
+  o.plan = how.all().plan;
+  o.plan_tolerance = how.all().tolerance;
+  o.key_weights = how.all().key_weights;
   o.progress = [&](const attnpool::FitProgress& p) {
     py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) return false;
@@ -293,14 +331,14 @@ py::dict fit(const py::array& keys, const py::array& values, const std::vector<d
 template <class T>
 class State {
  public:
-  State(const py::array& queries, std::size_t value_cols, const std::vector<double>& w, bool are_bandwidths)
-      : state_(input<T>("queries", queries), value_cols, gaussian(w, are_bandwidths)) {}
+  State(const py::array& queries, std::size_t value_cols, const attnpool::Gaussian& score)
+      : state_(input<T>("queries", queries), value_cols, score) {}
 
-  void update(const py::array& keys, const py::array& values, const attnpool::KeyRange& range, int threads) {
+  void update(const py::array& keys, const py::array& values, const How& how) {
     const auto k = input<T>("keys", keys), v = input<T>("values", values);
     without_gil([&] {
       const std::lock_guard lock(mutex_);
-      state_.update(k, v, options(range, threads));
+      state_.update(k, v, how.all());
     });
   }
   void merge(const State& other) {
@@ -339,7 +377,7 @@ class State {
 template <class T>
 void bind_state(py::module_& m, const char* name) {
   py::class_<State<T>>(m, name)
-      .def(py::init<const py::array&, std::size_t, const std::vector<double>&, bool>())
+      .def(py::init<const py::array&, std::size_t, const attnpool::Gaussian&>())
       .def("update", &State<T>::update)
       .def("merge", &State<T>::merge)
       .def("finish", &State<T>::finish)
@@ -393,12 +431,16 @@ PYBIND11_MODULE(_core, m) {
                   "Leave-one-out: query i sees every key but key i + offset.")
       .def("contains", &KeyRange::contains, "query"_a, "key"_a, "key_count"_a);
 
+  py::class_<attnpool::Gaussian>(m, "Gaussian").def(py::init(&gaussian), "numbers"_a, "are_bandwidths"_a);
+  py::class_<How>(m, "How").def(py::init<const KeyRange&, int, const std::string&, double, py::array_t<double>>());
+
   m.attr("__version__") = attnpool::version();
   m.def("exp", &exponential);
   m.def("softmax", &softmax);
   m.def("log_sum_exp", &log_sum_exp);
   m.def("average_pool", &average_pool);
   m.def("pool", &pool);
+  m.def("explain", &explain);
   m.def("attention_weights", &attention_weights);
   m.def("pool_gradient", &pool_gradient);
   m.def("loss_gradient", &loss_gradient);

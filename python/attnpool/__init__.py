@@ -10,6 +10,10 @@ Shapes      ``queries [..., Q, D]``, ``keys [..., K, D]``, ``values [..., K, V]`
 Score       ``w`` or ``bandwidth = 1 / w``: one number, or one per dimension.
 dtype       float16 (computed in float32), float32 and float64 are kept; integers become float64; what meets float64 is
             float64. Any strides, byte order and read-only inputs. An array with masked entries is refused.
+key_range   which keys a query may see, a ``KeyRange``; counts within a problem of a batch.
+key_weights ``[..., K]``, >= 0: multiply the kernel. A key of weight 0 is not seen.
+plan        "automatic" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates:
+            within ``tolerance`` of the range of a value column, by default 1e-11, and 1e-6 in float32.
 out         of the result's exact shape and dtype, any strides; it must not overlap an input.
 n_jobs      threads, as in scikit-learn; results do not depend on it.
 Errors      ``ValueError`` or ``TypeError`` that begins with the name of the argument.
@@ -31,6 +35,7 @@ from ._functions import (
     average_pool,
     config,
     exp,
+    explain,
     fit,
     logsumexp,
     loss_gradient,
@@ -67,6 +72,7 @@ __all__ = [
     "bandwidth",
     "config",
     "exp",
+    "explain",
     "fit",
     "logsumexp",
     "loss_gradient",

@@ -8,10 +8,11 @@ from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ._core import KeyRange
+from ._core import Gaussian, How, KeyRange
 
 Array = np.ndarray
 ALL_KEYS = KeyRange.all()
+NO_WEIGHTS = np.empty(0)
 FLOATS = {size: np.dtype(f"f{size}") for size in (2, 4, 8)}
 
 
@@ -108,15 +109,15 @@ class Output:
         return self.out
 
 
-def weights_argument(w: Any, bandwidth: Any) -> Tuple[Array, bool, bool]:
-    """(entries, whether they are bandwidths, whether it was one number) of the one of the two that was given."""
+def score_argument(w: Any, bandwidth: Any) -> Tuple[Gaussian, int, bool]:
+    """(score, number of its entries, whether it was one number) from the one of the two that was given."""
     if (w is None) == (bandwidth is None):
         raise TypeError("give either w or bandwidth (w = 1 / bandwidth)")
     name, given = ("bandwidth", bandwidth) if w is None else ("w", w)
     a = numbers(name, given)
     if a.ndim > 1:
         raise ValueError(f"{name}: must be a number or a vector, got shape {a.shape}")
-    return np.atleast_1d(a).astype(np.float64, copy=False), w is None, a.ndim == 0
+    return Gaussian(a.reshape(-1).tolist(), w is None), a.size, a.ndim == 0
 
 
 def integer(name: str, x: Any, least: int = 0) -> int:
@@ -134,14 +135,6 @@ def number(name: str, x: Any) -> float:
         raise TypeError(f"{name}: must be a number, got {x!r}") from None
 
 
-def key_range_argument(key_range: Any) -> KeyRange:
-    if key_range is None:
-        return ALL_KEYS
-    if not isinstance(key_range, KeyRange):
-        raise TypeError(f"key_range: must be an attnpool.KeyRange, got {type(key_range).__name__}")
-    return key_range
-
-
 def threads(n_jobs: Optional[int]) -> int:
     """As in scikit-learn: None the default, -1 every processor this process may use, -2 all but one, and so on.
 
@@ -153,3 +146,19 @@ def threads(n_jobs: Optional[int]) -> int:
     if count == 0:
         raise ValueError("n_jobs: 0 has no meaning; None is the default, -1 all processors")
     return min(count, 1024) if count > 0 else max(1, len(os.sched_getaffinity(0)) + 1 + count)
+
+
+def how_argument(
+    n_jobs: Optional[int],
+    key_range: Any = None,
+    plan: str = "automatic",
+    tolerance: float = 0.0,
+    key_weights: Array = NO_WEIGHTS,
+) -> How:
+    """key_weights: none, or one per row of all keys."""
+    if key_range is not None and not isinstance(key_range, KeyRange):
+        raise TypeError(f"key_range: must be an attnpool.KeyRange, got {type(key_range).__name__}")
+    if not isinstance(plan, str):
+        raise TypeError(f"plan: must be a string, got {plan!r}")
+    seen = ALL_KEYS if key_range is None else key_range
+    return How(seen, threads(n_jobs), plan, number("tolerance", tolerance), key_weights)

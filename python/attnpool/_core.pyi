@@ -1,6 +1,6 @@
 """Types of the compiled module; shapes and meanings stand in _functions.py."""
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -24,53 +24,28 @@ class KeyRange:
     def all_but_self(offset: int = 0) -> KeyRange: ...
     def contains(self, query: int, key: int, key_count: int) -> bool: ...
 
+class Gaussian:
+    """The score, from w or from bandwidths."""
+
+    def __init__(self, numbers: Sequence[float], are_bandwidths: bool) -> None: ...
+
+class How:
+    """How to go about a call; key_weights is empty, or has an entry per row of keys."""
+
+    def __init__(self, key_range: KeyRange, threads: int, plan: str, tolerance: float, key_weights: Vector) -> None: ...
+
 def exp(x: Matrix, out: Matrix) -> None: ...
 def softmax(scores: Matrix, out: Matrix, threads: int) -> None: ...
 def log_sum_exp(scores: Matrix, out: Matrix, threads: int) -> None: ...
 def average_pool(values: Matrix, out: Matrix) -> None: ...
-def pool(
-    count: int,
-    queries: Matrix,
-    keys: Matrix,
-    values: Matrix,
-    w: Vector,
-    are_bandwidths: bool,
-    key_range: KeyRange,
-    out: Matrix,
-    threads: int,
-) -> None: ...
-def attention_weights(
-    count: int,
-    queries: Matrix,
-    keys: Matrix,
-    w: Vector,
-    are_bandwidths: bool,
-    key_range: KeyRange,
-    out: Matrix,
-    threads: int,
-) -> None: ...
+def pool(count: int, queries: Matrix, keys: Matrix, values: Matrix, score: Gaussian, how: How, out: Matrix) -> None: ...
+def explain(queries: Matrix, keys: Matrix, values: Matrix, score: Gaussian, how: How) -> str: ...
+def attention_weights(count: int, queries: Matrix, keys: Matrix, score: Gaussian, how: How, out: Matrix) -> None: ...
 def pool_gradient(
-    count: int,
-    queries: Matrix,
-    keys: Matrix,
-    values: Matrix,
-    w: Vector,
-    are_bandwidths: bool,
-    key_range: KeyRange,
-    out: Matrix,
-    gradient: Matrix,
-    threads: int,
+    count: int, queries: Matrix, keys: Matrix, values: Matrix, score: Gaussian, how: How, out: Matrix, gradient: Matrix
 ) -> None: ...
 def loss_gradient(
-    queries: Matrix,
-    keys: Matrix,
-    values: Matrix,
-    targets: Matrix,
-    w: Vector,
-    are_bandwidths: bool,
-    loss: str,
-    key_range: KeyRange,
-    threads: int,
+    queries: Matrix, keys: Matrix, values: Matrix, targets: Matrix, score: Gaussian, how: How, loss: str
 ) -> Tuple[float, List[float]]: ...
 def fit(
     keys: Matrix,
@@ -82,7 +57,7 @@ def fit(
     epochs: int,
     leave_one_out: bool,
     tolerance: float,
-    threads: int,
+    how: How,
     progress: Optional[Callable[..., Optional[bool]]],
 ) -> Dict[str, Any]: ...
 def pool_error(dims: int, reach: float, is_double: bool) -> float: ...
@@ -90,8 +65,8 @@ def tiling(matrix: Matrix) -> str: ...
 def config() -> Dict[str, Any]: ...
 
 class _PoolState:
-    def __init__(self, queries: Matrix, value_cols: int, w: Vector, are_bandwidths: bool) -> None: ...
-    def update(self, keys: Matrix, values: Matrix, key_range: KeyRange, threads: int) -> None: ...
+    def __init__(self, queries: Matrix, value_cols: int, score: Gaussian) -> None: ...
+    def update(self, keys: Matrix, values: Matrix, how: How) -> None: ...
     def merge(self, other: Any) -> None: ...
     def finish(self, out: Matrix) -> None: ...
     def log_sum_exp(self, out: Matrix) -> None: ...

@@ -10,23 +10,23 @@ import numpy as np
 
 from . import _core
 from ._arrays import (
+    NO_WEIGHTS,
     Array,
     Output,
     as_rows,
     batch_shape,
     batched,
     computing_dtype,
+    how_argument,
     integer,
-    key_range_argument,
     matrix,
     number,
     numbers,
     result_dtype,
+    score_argument,
     threads,
-    weights_argument,
 )
 from ._core import KeyRange
-
 
 # ---- elementwise and by rows --------------------------------------------------------------------
 
@@ -125,22 +125,25 @@ class _Problem:
         bandwidth: Any,
         queries: Any,
         keys: Any,
-        values: Any = None,
-        *,
+        values: Any,
         key_range: Optional[KeyRange],
+        key_weights: Any,
+        plan: str,
+        tolerance: float,
         n_jobs: Optional[int],
     ) -> None:
-        self.w, self.are_bandwidths, self.is_scalar = weights_argument(w, bandwidth)
-        self.range = key_range_argument(key_range)
-        self.threads = threads(n_jobs)
+        self.score, self.parameters, self.is_scalar = score_argument(w, bandwidth)
         given = {"queries": numbers("queries", queries), "keys": numbers("keys", keys)}
         if values is not None:
             given["values"] = numbers("values", values)
         self.dtype = result_dtype(*given.values())
         arrays = {name: as_rows(name, a) for name, a in given.items()}
+        if key_weights is not None:
+            arrays["key_weights"] = _weights_column(key_weights)
         q, k = arrays["queries"], arrays["keys"]
-        if values is not None and arrays["values"].shape[-2] != k.shape[-2]:
-            raise ValueError(f"values: must have {k.shape[-2]} rows to match keys, got {arrays['values'].shape[-2]}")
+        for name in ("values", "key_weights"):
+            if name in arrays and arrays[name].shape[-2] != k.shape[-2]:
+                raise ValueError(f"{name}: must have {k.shape[-2]} rows to match keys, got {arrays[name].shape[-2]}")
         if q.shape[-1] != k.shape[-1]:
             raise ValueError(f"queries: must have {k.shape[-1]} columns to match keys, got {q.shape[-1]}")
         if k.shape[-2] == 0:
@@ -152,19 +155,31 @@ class _Problem:
         self.count = 1
         for n in self.batch:
             self.count *= n
-        computing = computing_dtype(self.dtype)
         shared_keys = all(a.size == a.shape[-1] * a.shape[-2] for name, a in arrays.items() if name != "queries")
         if self.count > 1 and shared_keys and key_range is None:  # one problem with many queries
             self.count = 1
-            flat = {name: matrix(a, computing) for name, a in arrays.items()}
-            flat["queries"] = batched(q, self.batch, computing)
+            key_batch: Tuple[int, ...] = ()
+            arrays = {name: a if name == "queries" else a.reshape(a.shape[-2:]) for name, a in arrays.items()}
         else:
-            flat = {name: batched(a, self.batch, computing) for name, a in arrays.items()}
-        self.queries, self.keys = flat["queries"], flat["keys"]
-        self.values = flat.get("values", np.empty((0, 0), computing))
+            key_batch = self.batch
+        computing = computing_dtype(self.dtype)
+        self.queries = batched(arrays["queries"], self.batch, computing)
+        self.keys = batched(arrays["keys"], key_batch, computing)
+        self.values = batched(arrays["values"], key_batch, computing) if values is not None else NO_VALUES
+        weights = NO_WEIGHTS
+        if key_weights is not None:
+            weights = batched(arrays["key_weights"], key_batch, np.dtype(np.float64)).reshape(-1)
+        self.how = how_argument(n_jobs, key_range, plan, tolerance, weights)
 
-    def score(self) -> Tuple[Array, bool, KeyRange]:
-        return self.w, self.are_bandwidths, self.range
+
+NO_VALUES = np.empty((0, 0))
+
+
+def _weights_column(key_weights: Any) -> Array:
+    a = numbers("key_weights", key_weights)
+    if a.ndim == 0:
+        raise ValueError("key_weights: must have one entry per key, got a number")
+    return a[..., np.newaxis]
 
 
 def pool(
@@ -175,6 +190,9 @@ def pool(
     w: Any = None,
     bandwidth: Any = None,
     key_range: Optional[KeyRange] = None,
+    key_weights: Any = None,
+    plan: str = "automatic",
+    tolerance: float = 0.0,
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
 ) -> Array:
@@ -182,10 +200,10 @@ def pool(
 
     Far from every key the nearest keys decide. A query that sees no key gets NaN, one that is not finite too.
     """
-    p = _Problem(w, bandwidth, queries, keys, values, key_range=key_range, n_jobs=n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
     output = Output(out, p.batch + (p.query_count,) + p.value_shape, p.dtype)
     if p.count:
-        _core.pool(p.count, p.queries, p.keys, p.values, *p.score(), output.rows(p.columns), p.threads)
+        _core.pool(p.count, p.queries, p.keys, p.values, p.score, p.how, output.rows(p.columns))
     return output.done()
 
 
@@ -195,11 +213,46 @@ def pool_loo(
     *,
     w: Any = None,
     bandwidth: Any = None,
+    key_weights: Any = None,
+    plan: str = "automatic",
+    tolerance: float = 0.0,
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
 ) -> Array:
     """Leave-one-out: ``pool`` at the keys themselves, each left out of its own prediction. NaN for a single key."""
-    return pool(keys, keys, values, w=w, bandwidth=bandwidth, key_range=KeyRange.all_but_self(), out=out, n_jobs=n_jobs)
+    return pool(
+        keys,
+        keys,
+        values,
+        w=w,
+        bandwidth=bandwidth,
+        key_range=KeyRange.all_but_self(),
+        key_weights=key_weights,
+        plan=plan,
+        tolerance=tolerance,
+        out=out,
+        n_jobs=n_jobs,
+    )
+
+
+def explain(
+    queries: Any,
+    keys: Any,
+    values: Any,
+    *,
+    w: Any = None,
+    bandwidth: Any = None,
+    key_range: Optional[KeyRange] = None,
+    key_weights: Any = None,
+    plan: str = "automatic",
+    tolerance: float = 0.0,
+    n_jobs: Optional[int] = None,
+) -> str:
+    """What ``pool`` would do with these arguments, and why, in words. No batch dimensions."""
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
+    if p.batch:
+        raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
+    return _core.explain(p.queries, p.keys, p.values, p.score, p.how)
 
 
 def attention_weights(
@@ -213,10 +266,10 @@ def attention_weights(
     n_jobs: Optional[int] = None,
 ) -> Array:
     """The weights that ``pool`` gives the keys: [..., Q, K], rows sum to 1; keys out of range get exactly 0."""
-    p = _Problem(w, bandwidth, queries, keys, key_range=key_range, n_jobs=n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, None, key_range, None, "automatic", 0.0, n_jobs)
     output = Output(out, p.batch + (p.query_count, p.key_count), p.dtype)
     if p.count:
-        _core.attention_weights(p.count, p.queries, p.keys, *p.score(), output.rows(p.key_count), p.threads)
+        _core.attention_weights(p.count, p.queries, p.keys, p.score, p.how, output.rows(p.key_count))
     return output.done()
 
 
@@ -228,27 +281,22 @@ def pool_gradient(
     w: Any = None,
     bandwidth: Any = None,
     key_range: Optional[KeyRange] = None,
+    key_weights: Any = None,
+    plan: str = "automatic",
+    tolerance: float = 0.0,
     n_jobs: Optional[int] = None,
 ) -> Tuple[Array, Array]:
     """``pool`` and its derivative in w (never in the bandwidth): results [..., Q, V], derivatives [..., Q, V].
 
     With a vector w of P entries the derivatives have an axis more: [..., Q, P, V].
     """
-    p = _Problem(w, bandwidth, queries, keys, values, key_range=key_range, n_jobs=n_jobs)
-    parameters = () if p.is_scalar else p.w.shape
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
+    parameters = () if p.is_scalar else (p.parameters,)
     output = Output(None, p.batch + (p.query_count,) + p.value_shape, p.dtype)
     gradient = Output(None, p.batch + (p.query_count,) + parameters + p.value_shape, p.dtype)
     if p.count:
-        _core.pool_gradient(
-            p.count,
-            p.queries,
-            p.keys,
-            p.values,
-            *p.score(),
-            output.rows(p.columns),
-            gradient.rows(p.columns * len(p.w)),
-            p.threads,
-        )
+        results = output.rows(p.columns), gradient.rows(p.columns * p.parameters)
+        _core.pool_gradient(p.count, p.queries, p.keys, p.values, p.score, p.how, *results)
     return output.done(), gradient.done()
 
 
@@ -262,19 +310,20 @@ def loss_gradient(
     bandwidth: Any = None,
     loss: str = "mean",
     key_range: Optional[KeyRange] = None,
+    key_weights: Any = None,
+    plan: str = "automatic",
+    tolerance: float = 0.0,
     n_jobs: Optional[int] = None,
 ) -> Tuple[float, Union[float, Array]]:
     """The squared error of predicting targets [Q, V] and its exact derivative in w (never in the bandwidth).
 
     loss: "mean" over all entries, or "half_sum", half their sum. No batch dimensions.
     """
-    p = _Problem(w, bandwidth, queries, keys, values, key_range=key_range, n_jobs=n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
     if p.batch:
         raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
     y = matrix(as_rows("targets", numbers("targets", targets)), p.queries.dtype)
-    value, gradient = _core.loss_gradient(
-        p.queries, p.keys, p.values, y, p.w, p.are_bandwidths, loss, p.range, p.threads
-    )
+    value, gradient = _core.loss_gradient(p.queries, p.keys, p.values, y, p.score, p.how, loss)
     return value, (gradient[0] if p.is_scalar else np.array(gradient))
 
 
@@ -305,13 +354,17 @@ def fit(
     epochs: int = 5,
     leave_one_out: bool = True,
     tolerance: float = 0.0,
+    key_weights: Any = None,
+    plan: str = "automatic",
+    plan_tolerance: float = 0.0,
     n_jobs: Optional[int] = None,
     progress: Optional[Callable[..., Optional[bool]]] = None,
 ) -> FitResult:
     """Learns w by gradient descent on the squared error of predicting values at keys, by default leave-one-out.
 
     w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half_sum" (the chapter's).
-    tolerance > 0 stops when a step changes every w by at most tolerance * |w|. progress(epoch=, epochs=, fraction=,
+    tolerance > 0 stops when a step changes every w by at most tolerance * |w|. key_weights are those of the points as
+    keys; the loss counts all alike. progress(epoch=, epochs=, fraction=,
     loss=, w=) is called about ten times a second and after every epoch; returning False stops. A loss that diverges is
     a result, not an error.
     """
@@ -324,6 +377,7 @@ def fit(
     for name, a in (("keys", k), ("values", v)):
         if a.ndim > 2:
             raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
+    weights = NO_WEIGHTS if key_weights is None else _weights_column(key_weights).reshape(-1)
     result = _core.fit(
         matrix(k, dtype),
         matrix(v, dtype),
@@ -334,7 +388,7 @@ def fit(
         integer("epochs", epochs),
         bool(leave_one_out),
         number("tolerance", tolerance),
-        threads(n_jobs),
+        how_argument(n_jobs, None, plan, number("plan_tolerance", plan_tolerance), weights),
         progress,
     )
     is_scalar = w0 is None or start.ndim == 0
@@ -362,7 +416,7 @@ class PoolState:
     """
 
     def __init__(self, queries: Any, value_columns: int = 1, *, w: Any = None, bandwidth: Any = None) -> None:
-        entries, are_bandwidths, _ = weights_argument(w, bandwidth)
+        score = score_argument(w, bandwidth)[0]
         q = numbers("queries", queries)
         self.dtype = result_dtype(q)
         self._computing = computing_dtype(self.dtype)
@@ -372,10 +426,16 @@ class PoolState:
         self.query_count, self.dimensions = q.shape
         self.value_columns = integer("value_columns", value_columns, least=1)
         kind = _core.PoolState32 if self._computing == np.float32 else _core.PoolState64
-        self._state = kind(matrix(q, self._computing), value_columns, entries, are_bandwidths)
+        self._state = kind(matrix(q, self._computing), value_columns, score)
 
     def update(
-        self, keys: Any, values: Any, *, key_range: Optional[KeyRange] = None, n_jobs: Optional[int] = None
+        self,
+        keys: Any,
+        values: Any,
+        *,
+        key_range: Optional[KeyRange] = None,
+        key_weights: Any = None,
+        n_jobs: Optional[int] = None,
     ) -> "PoolState":
         """Adds keys [K, D] with values [K, V], converted to the dtype of the queries. Returns self.
 
@@ -385,9 +445,9 @@ class PoolState:
         for name, a in (("keys", k), ("values", v)):
             if a.ndim > 2:
                 raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
-        self._state.update(
-            matrix(k, self._computing), matrix(v, self._computing), key_range_argument(key_range), threads(n_jobs)
-        )
+        weights = NO_WEIGHTS if key_weights is None else _weights_column(key_weights).reshape(-1)
+        how = how_argument(n_jobs, key_range, key_weights=weights)
+        self._state.update(matrix(k, self._computing), matrix(v, self._computing), how)
         return self
 
     def merge(self, other: "PoolState") -> "PoolState":

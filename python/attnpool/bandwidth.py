@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional, Tuple
 import numpy as np
 
 from ._arrays import Array, as_rows, numbers
-from ._functions import loss_gradient
+from ._functions import loss_gradient, pool_gradient
 from ._core import KeyRange
 
 # ---- conventions --------------------------------------------------------------------------------
@@ -126,6 +126,17 @@ class LooChoice:
     at_bound: bool  #: whether the best of the scan was its first or last: the data ask for less or more than was tried
 
 
+def _weighted_loss(x: Array, y: Array, weight: Any, w: Array, n_jobs: Optional[int]) -> Tuple[float, Array]:
+    """The weighted mean of the squared leave-one-out error, and its derivative in w [d]."""
+    weight = np.asarray(weight, dtype=np.float64)
+    seen = KeyRange.all_but_self()
+    predicted, derivative = pool_gradient(x, x, y, w=w, key_range=seen, key_weights=weight, n_jobs=n_jobs)
+    residual = predicted - y
+    share = weight / (np.sum(weight) * y.shape[1])
+    gradient = 2 * np.einsum("i,iv,ipv->p", share, residual, derivative)
+    return float(np.sum(share[:, None] * residual**2)), gradient
+
+
 def loo(
     x: Any,
     y: Any,
@@ -144,8 +155,6 @@ def loo(
     """
     from scipy.optimize import minimize
 
-    from ._weighted import weighted_loo
-
     x = as_rows("x", numbers("x", x)).astype(np.float64)
     y = as_rows("y", numbers("y", y)).astype(np.float64)
     n, columns = x.shape
@@ -159,7 +168,7 @@ def loo(
         if sample_weight is None:
             value, gradient = loss_gradient(x, x, y, y, w=w, key_range=KeyRange.all_but_self(), n_jobs=n_jobs)
         else:
-            value, gradient = weighted_loo(x, y, sample_weight, w, n_jobs)
+            value, gradient = _weighted_loss(x, y, sample_weight, w, n_jobs)
         return value, np.asarray(gradient) * w
 
     gaps = np.diff(np.sort(x / sigma, axis=0), axis=0)

@@ -15,7 +15,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from . import bandwidth as rules
 from ._functions import attention_weights, pool
-from ._weighted import lifted, lifted_queries
 
 try:  # scikit-learn 1.6 and later
     from sklearn.utils.validation import validate_data as _validate_data
@@ -49,8 +48,9 @@ class _NadarayaWatson(BaseEstimator):
             if np.all(weight == weight[0]):
                 weight = None
         self.bandwidth_ = self._chosen_bandwidth(X, values, weight)
-        self._keys = np.ascontiguousarray(X if weight is None else lifted(X, weight), dtype=X.dtype)
+        self._keys = np.ascontiguousarray(X)
         self._values = np.ascontiguousarray(values, dtype=X.dtype)
+        self._weight = weight
 
     def _chosen_bandwidth(self, X: np.ndarray, values: np.ndarray, weight: Any) -> np.ndarray:
         columns = X.shape[1]
@@ -73,22 +73,22 @@ class _NadarayaWatson(BaseEstimator):
             raise ValueError(f"bandwidth: must be finite and > 0, got {self.bandwidth!r}")
         return np.broadcast_to(h, columns).copy()
 
-    def _queries(self, X: Any) -> Any:
-        """X checked, and the arguments of a pooling call at it."""
+    def _queries(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = _validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        if self._keys.shape[1] == X.shape[1]:
-            return X, self.bandwidth_
-        return lifted_queries(X).astype(X.dtype), np.append(self.bandwidth_, 1.0)
+        return _validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
     def _pooled(self, X: Any) -> np.ndarray:
-        queries, h = self._queries(X)
-        return pool(queries, self._keys, self._values, bandwidth=h, n_jobs=self.n_jobs)
+        queries = self._queries(X)
+        h, weight = self.bandwidth_, self._weight
+        return pool(queries, self._keys, self._values, bandwidth=h, key_weights=weight, n_jobs=self.n_jobs)
 
     def attention_weights(self, X: Any) -> np.ndarray:
         """The weight of every training point of weight > 0 in the prediction at X: [n_queries, n_points]."""
-        queries, h = self._queries(X)
-        return attention_weights(queries, self._keys, bandwidth=h, n_jobs=self.n_jobs)
+        p = attention_weights(self._queries(X), self._keys, bandwidth=self.bandwidth_, n_jobs=self.n_jobs)
+        if self._weight is not None:
+            p *= (self._weight / np.max(self._weight)).astype(p.dtype)
+            p /= p.sum(axis=1, keepdims=True)
+        return p
 
 
 class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson):

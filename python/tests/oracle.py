@@ -3,23 +3,22 @@
 import numpy as np
 
 
-def visible_all(q, k):
-    return np.ones((q, k), dtype=bool)
-
-
-def weights(queries, keys, w, visible=None):
+def weights(queries, keys, w, visible=None, key_weights=None):
     q, k = (np.asarray(a).astype(np.longdouble) for a in (queries, keys))
     w = np.broadcast_to(np.asarray(w, dtype=np.longdouble), k.shape[-1:])
     scores = -0.5 * (((q[..., :, None, :] - k[..., None, :, :]) * w) ** 2).sum(-1)
     if visible is not None:
         scores = np.where(visible, scores, -np.inf)
     with np.errstate(invalid="ignore"):
+        if key_weights is not None:
+            with np.errstate(divide="ignore"):
+                scores = scores + np.log(np.asarray(key_weights, dtype=np.longdouble))[..., None, :]
         p = np.exp(scores - scores.max(-1, keepdims=True))
         return p / p.sum(-1, keepdims=True)
 
 
-def pool(queries, keys, values, w, visible=None):
-    return weights(queries, keys, w, visible) @ np.asarray(values).astype(np.longdouble)
+def pool(queries, keys, values, w, visible=None, key_weights=None):
+    return weights(queries, keys, w, visible, key_weights) @ np.asarray(values).astype(np.longdouble)
 
 
 def gradient(queries, keys, values, w, visible=None):

@@ -127,10 +127,8 @@ def test_loo_weights():
     np.testing.assert_allclose(
         b.loo(keys, values, np.full(80, 3.0)).bandwidth, b.loo(keys, values).bandwidth, rtol=1e-4
     )
-    from attnpool._weighted import weighted_loo
-
     weight = rng.random(80) + 0.1
-    loss = lambda w: weighted_loo(keys[:, None], values[:, None], weight, np.array([w]), None)
+    loss = lambda w: b._weighted_loss(keys[:, None], values[:, None], weight, np.array([w]), None)
     value, gradient = loss(2.0)
     # The definition, point by point.
     predicted = np.array(

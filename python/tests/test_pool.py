@@ -174,6 +174,57 @@ def test_same_bits_for_any_number_of_jobs(problem, n_jobs):
     )
 
 
+@given(problems(dtypes=[np.float32, np.float64]), st.data())
+def test_key_weights(problem, data):
+    queries, keys, values, w = problem
+    shape = data.draw(st.sampled_from([keys.shape[-2:-1], keys.shape[:-1]]))
+    weights = 10.0 ** np.random.default_rng(keys.size).uniform(-9, 6, shape)
+    weights[..., 1::3] = 0
+    out = attnpool.pool(queries, keys, values, w=w, key_weights=weights)
+    exact = oracle.pool(queries, keys, values, w, key_weights=weights)
+    assert np.all(np.abs(out - exact) <= promised_error(keys, values, w, out.dtype).max())
+    assert np.array_equal(out, attnpool.pool(queries, keys, values, w=w, key_weights=weights, n_jobs=3))
+    gradient = attnpool.pool_gradient(queries, keys, values, w=w, key_weights=weights)[0]
+    assert np.all(np.abs(gradient - exact) <= promised_error(keys, values, w, out.dtype).max())
+
+
+def test_key_weights_everywhere_else():
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.random((60, 2)), rng.random(60), rng.integers(0, 3, 60)
+    repeated = np.repeat(x, weights, axis=0), np.repeat(y, weights)
+    ours, theirs = attnpool.PoolState(x, w=3.0), attnpool.PoolState(x, w=3.0)
+    ours.update(x, y, key_weights=weights)
+    np.testing.assert_allclose(ours.finish(), theirs.update(*repeated).finish(), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(ours.log_sum_exp(), theirs.log_sum_exp(), rtol=0, atol=1e-13)
+    loss = attnpool.loss_gradient(x, x, y, y, w=3.0, key_weights=weights)
+    np.testing.assert_allclose(loss, attnpool.loss_gradient(x, *repeated, y, w=3.0), rtol=1e-10)
+    loo = attnpool.pool_loo(x, y, w=3.0, key_weights=weights)
+    seen = ~np.eye(60, dtype=bool)
+    np.testing.assert_allclose(loo, oracle.pool(x, x, y[:, None], 3.0, seen, weights)[:, 0].astype(float), atol=1e-14)
+    fitted = attnpool.fit(x, y, w0=3.0, epochs=1, key_weights=weights)
+    assert fitted.losses[0] == pytest.approx(np.mean((loo - y) ** 2), rel=1e-12)
+
+
+PLANS = ["automatic", "dense", "pruned", "grid"]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 0.0), (np.float64, 1e-6), (np.float32, 0.0)])
+@pytest.mark.parametrize("dims", [1, 2])
+@pytest.mark.parametrize("loo", [False, True])
+def test_plans(plan, dtype, tolerance, dims, loo):
+    rng = np.random.default_rng(0)
+    x = rng.random((700, dims)).astype(dtype)
+    y = np.sin(6 * x[:, :1]).astype(dtype)
+    seen = KeyRange.all_but_self() if loo else None
+    out = attnpool.pool(x, x, y, bandwidth=0.05, plan=plan, tolerance=tolerance, key_range=seen)
+    exact = oracle.pool(x, x, y, 20.0, ~np.eye(700, dtype=bool) if loo else None)
+    allowed = (tolerance or {4: 1e-6, 8: 1e-11}[x.itemsize]) * np.ptp(y) + promised_error(x, y, 20.0, np.dtype(dtype))
+    assert np.all(np.abs(out - exact) <= allowed)
+    said = attnpool.explain(x, x, y, bandwidth=0.05, plan=plan, tolerance=tolerance, key_range=seen)
+    assert plan == "automatic" or plan in said
+
+
 def test_large_problems_of_a_batch_are_pooled_one_by_one():
     rng = np.random.default_rng(0)
     q, k, v = rng.random((2, 1500, 1)), rng.random((2, 1500, 1)), rng.random((2, 1500, 2))

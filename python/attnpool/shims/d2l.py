@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from .. import _core
 from .. import _functions as f
+from .._arrays import NO_WEIGHTS
 from .._core import KeyRange
 
 _FLOATS = (torch.float32, torch.float64)
@@ -87,14 +88,14 @@ class _Pool(torch.autograd.Function):
         w, number, queries, keys, values = arguments
         column = queries.detach().reshape(-1, 1).contiguous()
         out = torch.empty_like(column)
-        call = (1, column.numpy(), keys.column, values.column)
-        score = (np.array([number]), False, _range(keys))
+        how = _core.How(_range(keys), 0, "automatic", 0.0, NO_WEIGHTS)
+        call = (1, column.numpy(), keys.column, values.column, _core.Gaussian([number], False), how, out.numpy())
         if ctx.needs_input_grad[0]:
             derivative = torch.empty_like(column)
-            _core.pool_gradient(*call, *score, out.numpy(), derivative.numpy(), 0)
+            _core.pool_gradient(*call, derivative.numpy())
             ctx.save_for_backward(derivative, w)
         else:
-            _core.pool(*call, *score, out.numpy(), 0)
+            _core.pool(*call)
         return out.reshape(-1)
 
     @staticmethod

@@ -67,7 +67,9 @@ class KernelReg:
         x = self.exog if data_predict is None else self._points(data_predict)
         w = w_from_bw(self.bw)
         y, key = self.endog - self.endog.mean(), self.exog - self.exog.mean(axis=0)
-        pooled = f.pool(x, self.exog, np.hstack([self.endog, y, key, y * key]), w=w, n_jobs=self.n_jobs)
+        pooled = f.pool(
+            x, self.exog, np.hstack([self.endog, y, key, y * key]), w=w, tolerance=1e-12, n_jobs=self.n_jobs
+        )
         mean, y_mean, key_mean, product = np.split(pooled, [1, 2, 2 + self.k_vars], axis=1)
         return mean[:, 0], w**2 * (product - y_mean * key_mean)  # d mean / d x = w^2 Cov(y, key) under the weights
 
