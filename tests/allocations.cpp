@@ -9,6 +9,12 @@
 namespace {
 
 std::atomic<std::size_t> alive{0}, peak{0};
+thread_local int successes_left = -1;  // < 0: no limit
+
+bool fails() {
+  if (successes_left > 0) return --successes_left, false;
+  return successes_left == 0;
+}
 
 void* counted(void* p) {
   if (p == nullptr) throw std::bad_alloc();
@@ -27,13 +33,15 @@ void release(void* p) {
 namespace attnpool::test {
 PeakBytes::PeakBytes() : before_(alive.load()) { peak = before_; }
 std::size_t PeakBytes::value() const { return peak.load() - before_; }
+FailingAllocation::FailingAllocation(int successes) { successes_left = successes; }
+FailingAllocation::~FailingAllocation() { successes_left = -1; }
 }  // namespace attnpool::test
 
 // The array and nothrow forms call these.
-void* operator new(std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
+void* operator new(std::size_t size) { return counted(fails() ? nullptr : std::malloc(size == 0 ? 1 : size)); }
 void* operator new(std::size_t size, std::align_val_t align) {
   const std::size_t unit = static_cast<std::size_t>(align);
-  return counted(std::aligned_alloc(unit, (size + unit - 1) / unit * unit));
+  return counted(fails() ? nullptr : std::aligned_alloc(unit, (size + unit - 1) / unit * unit));
 }
 void operator delete(void* p) noexcept { release(p); }
 void operator delete(void* p, std::size_t) noexcept { release(p); }

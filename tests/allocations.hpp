@@ -1,5 +1,5 @@
 #pragma once
-// Counts the bytes that operator new has handed out in this program.
+// Counts the bytes that operator new has handed out in this program, and lets it fail.
 #include <cstddef>
 
 namespace attnpool::test {
@@ -12,6 +12,15 @@ class PeakBytes {
 
  private:
   std::size_t before_;
+};
+
+/// While it lives, operator new fails on this thread after `successes` more calls.
+class FailingAllocation {
+ public:
+  explicit FailingAllocation(int successes);
+  ~FailingAllocation();
+  FailingAllocation(const FailingAllocation&) = delete;
+  FailingAllocation& operator=(const FailingAllocation&) = delete;
 };
 
 }  // namespace attnpool::test
