@@ -5,7 +5,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/release
 
-# Stops with one line unless the build folder can be written.
+# configure [OPTION...]: stops with one line unless the build folder can be written.
 configure() {
   if ! mkdir -p "$build" 2> /dev/null || [[ ! -w $build ]]; then
     echo "${0##*/}: $build cannot be written by $(id -un)" >&2
@@ -13,7 +13,7 @@ configure() {
   fi
   local generator=()
   if [[ ! -f $build/CMakeCache.txt ]] && command -v ninja > /dev/null; then generator=(-G Ninja); fi
-  cmake -S "$root" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release
+  cmake -S "$root" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release "$@"
 }
 
 # build [TARGET...]: configures if that was never finished, then builds; what is up to date is left alone.

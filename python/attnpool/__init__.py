@@ -1,0 +1,104 @@
+"""attnpool: fast attention pooling (Nadaraya-Watson kernel regression) on CPUs.
+
+    attnpool.pool(queries, keys, values, bandwidth=0.3)
+    attnpool.NadarayaWatsonRegressor(bandwidth="loo").fit(X, y)
+
+Common to all functions:
+
+Shapes      ``queries [..., Q, D]``, ``keys [..., K, D]``, ``values [..., K, V]``. Dimensions in front are batches and
+            broadcast. A vector is one column, and where values is a vector the result has no last axis.
+Score       ``w`` or ``bandwidth = 1 / w``: one number, or one per dimension.
+dtype       float16 (computed in float32), float32 and float64 are kept; integers become float64; what meets float64 is
+            float64. Any strides, byte order and read-only inputs. An array with masked entries is refused.
+key_range   which keys a query may see, a ``KeyRange``; counts within a problem of a batch.
+key_weights ``[..., K]``, >= 0: multiply the kernel. A key of weight 0 is not seen.
+plan        "automatic" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates:
+            within ``tolerance`` of the range of a value column, by default 1e-11, and 1e-6 in float32.
+out         of the result's exact shape and dtype, any strides; it must not overlap an input.
+n_jobs      threads, as in scikit-learn; results do not depend on it.
+Errors      ``ValueError`` or ``TypeError`` that begins with the name of the argument.
+
+The GIL is released while they compute, and Ctrl-C on the main thread stops them.
+
+``attnpool.bandwidth`` knows the conventions of others and chooses bandwidths; ``attnpool.shims`` holds drop-ins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._core import KeyRange, __version__
+from ._functions import (
+    FitResult,
+    PoolState,
+    attention_weights,
+    average_pool,
+    config,
+    exp,
+    explain,
+    fit,
+    logsumexp,
+    loss_gradient,
+    pool,
+    pool_gradient,
+    pool_loo,
+    show_config,
+    softmax,
+)
+
+if TYPE_CHECKING:
+    from . import bandwidth, shims
+    from .estimators import NadarayaWatsonClassifier, NadarayaWatsonRegressor
+    from .plot import plot_fit, plot_loss, plot_weights
+
+# Loaded when first asked for: they need scikit-learn, matplotlib or PyTorch, which take long to import.
+_LAZY = {
+    "NadarayaWatsonRegressor": "estimators",
+    "NadarayaWatsonClassifier": "estimators",
+    "plot_fit": "plot",
+    "plot_weights": "plot",
+    "plot_loss": "plot",
+}
+_LAZY_MODULES = ("bandwidth", "estimators", "plot", "shims")
+
+__all__ = [
+    "FitResult",
+    "KeyRange",
+    "NadarayaWatsonClassifier",
+    "NadarayaWatsonRegressor",
+    "PoolState",
+    "attention_weights",
+    "average_pool",
+    "bandwidth",
+    "config",
+    "exp",
+    "explain",
+    "fit",
+    "logsumexp",
+    "loss_gradient",
+    "plot_fit",
+    "plot_loss",
+    "plot_weights",
+    "pool",
+    "pool_gradient",
+    "pool_loo",
+    "shims",
+    "show_config",
+    "softmax",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _LAZY_MODULES:
+        return import_module("." + name, __name__)
+    if name in _LAZY:
+        value = getattr(import_module("." + _LAZY[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,143 @@
+"""scikit-learn estimators, for scikit-learn 1.2 and later.
+
+Tags and metadata come from the mixins alone, so that both contracts (``_more_tags`` before 1.6, ``__sklearn_tags__``
+since) hold; what moved between versions is looked for, not deduced from a version number.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Union
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from . import bandwidth as rules
+from ._functions import attention_weights, pool
+
+try:  # scikit-learn 1.6 and later
+    from sklearn.utils.validation import validate_data as _validate_data
+except ImportError:
+
+    def _validate_data(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        return estimator._validate_data(*args, **kwargs)
+
+
+Bandwidth = Union[float, np.ndarray, str]
+
+
+class _NadarayaWatson(BaseEstimator):
+    """What regressor and classifier share: keys, their weights, and the bandwidth."""
+
+    def __init__(self, bandwidth: Bandwidth = 1.0, *, n_jobs: Optional[int] = None) -> None:
+        self.bandwidth = bandwidth
+        self.n_jobs = n_jobs
+
+    def _fit(self, X: np.ndarray, values: np.ndarray, sample_weight: Any) -> None:
+        """Takes the data in and sets bandwidth_; values [n, V]."""
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+            if np.any(weight < 0):
+                raise ValueError("sample_weight: must be 0 or more")
+            kept = weight > 0
+            if not np.any(kept):
+                raise ValueError("sample_weight: at least one must be > 0")
+            X, values, weight = X[kept], values[kept], weight[kept]
+            if np.all(weight == weight[0]):
+                weight = None
+        self.bandwidth_ = self._chosen_bandwidth(X, values, weight)
+        self._keys = np.ascontiguousarray(X)
+        self._values = np.ascontiguousarray(values, dtype=X.dtype)
+        self._weight = weight
+
+    def _chosen_bandwidth(self, X: np.ndarray, values: np.ndarray, weight: Any) -> np.ndarray:
+        columns = X.shape[1]
+        if isinstance(self.bandwidth, str):
+            if self.bandwidth == "scott":
+                return rules.scott(X, weight)
+            if self.bandwidth == "silverman":
+                return rules.silverman(X, weight)
+            if self.bandwidth == "loo":
+                if len(X) < 2:
+                    raise ValueError(f"bandwidth: 'loo' needs two samples of weight > 0, got n_samples = {len(X)}")
+                return rules.loo(X, values, weight, n_jobs=self.n_jobs).bandwidth
+            raise ValueError(
+                f"bandwidth: must be a number, an array, 'loo', 'scott' or 'silverman', got {self.bandwidth!r}"
+            )
+        h = np.asarray(self.bandwidth, dtype=np.float64)
+        if h.ndim > 1 or (h.ndim == 1 and len(h) != columns):
+            raise ValueError(f"bandwidth: must be one number or one per feature = {columns}, got shape {h.shape}")
+        if not np.all(np.isfinite(h) & (h > 0)):
+            raise ValueError(f"bandwidth: must be finite and > 0, got {self.bandwidth!r}")
+        return np.broadcast_to(h, columns).copy()
+
+    def _queries(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return _validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+
+    def _pooled(self, X: Any) -> np.ndarray:
+        queries = self._queries(X)
+        h, weight = self.bandwidth_, self._weight
+        return pool(queries, self._keys, self._values, bandwidth=h, key_weights=weight, n_jobs=self.n_jobs)
+
+    def attention_weights(self, X: Any) -> np.ndarray:
+        """The weight of every training point of weight > 0 in the prediction at X: [n_queries, n_points]."""
+        p = attention_weights(self._queries(X), self._keys, bandwidth=self.bandwidth_, n_jobs=self.n_jobs)
+        if self._weight is not None:
+            p *= (self._weight / np.max(self._weight)).astype(p.dtype)
+            p /= p.sum(axis=1, keepdims=True)
+        return p
+
+
+class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson):
+    """Nadaraya-Watson kernel regression with a Gaussian kernel.
+
+    Parameters
+    ----------
+    bandwidth : float, array of one per feature, "loo", "scott" or "silverman"
+        Standard deviation of the kernel, in the unit of the features. "loo" learns one per feature: the least
+        leave-one-out error (``attnpool.bandwidth.loo``); the others are rules of thumb.
+    n_jobs : int or None
+        Threads, as in scikit-learn; None: what ATTNPOOL_NUM_THREADS or OpenMP say. Results do not depend on it.
+
+    Attributes
+    ----------
+    bandwidth_ : array of shape (n_features_in_,)
+
+    Far from the data a prediction is that of the nearest training point, never NaN. float32 data are computed in
+    float32. sample_weight multiplies the kernel.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NadarayaWatsonRegressor":
+        X, y = _validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        self._one_output = y.ndim == 1
+        self._fit(X, y.reshape(len(y), -1), sample_weight)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        y = self._pooled(X)
+        return y[:, 0] if self._one_output else y
+
+
+class NadarayaWatsonClassifier(ClassifierMixin, _NadarayaWatson):
+    """Classification by Nadaraya-Watson regression on one-hot values: the pooled values are the class probabilities.
+
+    Parameters, attributes and weights as NadarayaWatsonRegressor, and ``classes_``. "loo" minimises the squared
+    leave-one-out error of the probabilities (their Brier score).
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NadarayaWatsonClassifier":
+        X, y = _validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        self.classes_, index = np.unique(y, return_inverse=True)
+        self._fit(X, np.eye(len(self.classes_), dtype=X.dtype)[index], sample_weight)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        return self._pooled(X)
+
+    def predict(self, X: Any) -> np.ndarray:
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]

@@ -1,0 +1,455 @@
+// attnpool._core: the library on two-dimensional NumPy arrays. Making such arrays out of whatever the caller has is the
+// work of attnpool/_arrays.py; what stands here refuses anything else, releases the GIL and answers Ctrl-C.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <attnpool/attnpool.hpp>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <mutex>
+
+namespace py = pybind11;
+using namespace py::literals;
+using attnpool::MatrixView;
+
+namespace {
+
+// ---- arrays -------------------------------------------------------------------------------------
+
+// array as a view; its dtype must be T, its rows contiguous.
+template <class T>
+MatrixView<const T> input(const char* name, const py::array& array) {
+  if (!py::isinstance<py::array_t<T>>(array) || array.ndim() != 2)
+    throw py::type_error(std::string(name) + ": must be a matrix of one dtype");
+  const py::ssize_t rows = array.shape(0), cols = array.shape(1), item = sizeof(T);
+  if (rows == 0 || cols == 0)
+    return {static_cast<const T*>(array.data()), static_cast<std::size_t>(rows), static_cast<std::size_t>(cols)};
+  const bool contiguous_rows = cols <= 1 || array.strides(1) == item;
+  const py::ssize_t stride = rows <= 1 ? cols * item : array.strides(0);
+  const bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
+  if (!contiguous_rows || stride % item != 0 || stride < cols * item || !aligned)
+    throw py::type_error(std::string(name) + ": rows must be contiguous");
+  return {static_cast<const T*>(array.data()), static_cast<std::size_t>(rows), static_cast<std::size_t>(cols),
+          static_cast<std::size_t>(stride / item)};
+}
+
+template <class T>
+MatrixView<T> output(const char* name, py::array& array) {
+  const MatrixView<const T> view = input<T>(name, array);
+  return {static_cast<T*>(array.mutable_data()), view.rows, view.cols, view.row_stride};  // throws if read-only
+}
+
+// Loops over a batch hand the library one problem at a time; it cannot see that the result of one lies on the next.
+template <class T>
+void check_apart(const char* out_name, MatrixView<T> out, const char* in_name, MatrixView<const T> in) {
+  if (out.rows == 0 || out.cols == 0 || in.rows == 0 || in.cols == 0) return;
+  const T *out_end = out.row(out.rows - 1) + out.cols, *in_end = in.row(in.rows - 1) + in.cols;
+  if (std::less<>()(out.data, in_end) && std::less<>()(in.data, out_end))
+    throw py::value_error(std::string(out_name) + ": overlaps " + in_name);
+}
+
+void check_count(std::size_t count, std::size_t query_rows, std::size_t key_rows) {
+  if (count == 0 || query_rows % count != 0 || key_rows % count != 0)
+    throw py::value_error("count: must divide the rows of queries and keys");
+}
+
+template <class View>
+View part(View view, std::size_t count, std::size_t i) {
+  const std::size_t rows = view.rows / count;
+  return {view.row(i * rows), rows, view.cols, view.row_stride};
+}
+
+// Calls f with a float or a double, whatever array holds.
+template <class F>
+auto with_type_of(const py::array& array, F&& f) {
+  if (py::isinstance<py::array_t<float>>(array)) return f(float{});
+  if (py::isinstance<py::array_t<double>>(array)) return f(double{});
+  throw py::type_error("dtype must be float32 or float64");
+}
+
+attnpool::Gaussian gaussian(const std::vector<double>& numbers, bool are_bandwidths) {
+  return are_bandwidths ? attnpool::Gaussian::from_bandwidth(numbers) : attnpool::Gaussian(numbers);
+}
+
+attnpool::Plan plan_from_name(const std::string& name) {
+  using attnpool::Plan;
+  for (Plan plan : {Plan::automatic, Plan::dense, Plan::pruned, Plan::grid})
+    if (name == attnpool::name(plan)) return plan;
+  throw py::value_error("plan: must be 'automatic', 'dense', 'pruned' or 'grid', got '" + name + "'");
+}
+
+// ---- signals ------------------------------------------------------------------------------------
+
+// A progress callback that stops the work once Python has an exception to raise, which on the main thread is how Ctrl-C
+// arrives. The library calls it ten times a second; due() is for loops of our own.
+class SignalWatch {
+ public:
+  bool operator()(double) const {
+    py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() == 0;
+  }
+  // Throws Cancelled if a signal came; looks every 50 ms.
+  void due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(50)) return;
+    last_ = now;
+    if (!(*this)(0)) throw attnpool::Cancelled("interrupted");
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+template <class F>
+void without_gil(F&& compute) {
+  try {
+    py::gil_scoped_release release;
+    compute();
+  } catch (const attnpool::Cancelled&) {
+    throw py::error_already_set();  // what SignalWatch found
+  }
+}
+
+// How to go about a call. key_weights: one number per row of all keys, or none at all.
+class How {
+ public:
+  How(const attnpool::KeyRange& range, int threads, const std::string& plan, double tolerance,
+      py::array_t<double, py::array::c_style | py::array::forcecast> key_weights)
+      : key_weights_(std::move(key_weights)) {
+    options_.range = range;
+    options_.threads = threads;
+    options_.plan = plan_from_name(plan);
+    options_.tolerance = tolerance;
+    options_.progress = SignalWatch();
+    options_.key_weights = {key_weights_.data(), static_cast<std::size_t>(key_weights_.size())};
+  }
+  const attnpool::Options& all() const { return options_; }
+  // For problem i of count.
+  attnpool::Options part(std::size_t count, std::size_t i) const {
+    attnpool::Options o = options_;
+    const std::size_t n = o.key_weights.size() / count;
+    o.key_weights = o.key_weights.subspan(i * n, n);
+    return o;
+  }
+
+ private:
+  py::array_t<double> key_weights_;
+  attnpool::Options options_;
+};
+
+attnpool::Options threads_only(int threads) {
+  attnpool::Options o;
+  o.threads = threads;
+  o.progress = SignalWatch();
+  return o;
+}
+
+// ---- functions ----------------------------------------------------------------------------------
+
+void exponential(const py::array& x, py::array out) {
+  with_type_of(out, [&](auto zero) {
+    using T = decltype(zero);
+    const auto in = input<T>("x", x);
+    const auto result = output<T>("out", out);
+    if (in.rows != 1 || result.rows != 1 || in.cols != result.cols)
+      throw py::value_error("out: must have the shape of x");
+    if (result.data != in.data) check_apart<T>("out", result, "x", in);
+    without_gil([&] {
+      constexpr std::size_t chunk = std::size_t{1} << 22;  // some milliseconds
+      SignalWatch watch;
+      for (std::size_t i = 0; i < in.cols; i += chunk) {
+        attnpool::exp<T>(in.data + i, result.data + i, std::min(chunk, in.cols - i));
+        watch.due();
+      }
+    });
+  });
+}
+
+void softmax(const py::array& scores, py::array out, int threads) {
+  with_type_of(out, [&](auto zero) {
+    using T = decltype(zero);
+    const auto in = input<T>("scores", scores);
+    const auto result = output<T>("out", out);
+    without_gil([&] { attnpool::softmax<T>(in, result, threads_only(threads)); });
+  });
+}
+
+void log_sum_exp(const py::array& scores, py::array out, int threads) {
+  with_type_of(out, [&](auto zero) {
+    using T = decltype(zero);
+    const auto in = input<T>("scores", scores);
+    const auto result = output<T>("out", out);
+    if (result.rows != 1 || result.cols != in.rows) throw py::value_error("out: must have one entry per row of scores");
+    without_gil([&] { attnpool::log_sum_exp<T>(in, result.data, threads_only(threads)); });
+  });
+}
+
+void average_pool(const py::array& values, py::array out) {
+  with_type_of(out, [&](auto zero) {
+    using T = decltype(zero);
+    const auto in = input<T>("values", values);
+    const auto result = output<T>("out", out);
+    without_gil([&] { attnpool::average_pool<T>(in, result); });
+  });
+}
+
+// Problems of more arithmetic than this are done one after another, each by all threads, so that a batch of few large
+// ones keeps every thread busy and hears Ctrl-C; smaller ones are shared out whole.
+constexpr double large_problem = 5e7;
+
+void pool(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
+          const attnpool::Gaussian& score, const How& how, py::array out) {
+  with_type_of(out, [&](auto zero) {
+    using T = decltype(zero);
+    const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
+    const auto result = output<T>("out", out);
+    check_count(count, q.rows, k.rows);
+    check_apart<T>("out", result, "queries", q);
+    check_apart<T>("out", result, "keys", k);
+    check_apart<T>("out", result, "values", v);
+    const double work = static_cast<double>(q.rows / count) * static_cast<double>(k.rows / count) *
+                        static_cast<double>(k.cols + v.cols + 14);
+    without_gil([&] {
+      if (count > 1 && work < large_problem) return attnpool::pool_batch<T>(count, q, k, v, score, result, how.all());
+      for (std::size_t i = 0; i < count; ++i)
+        attnpool::pool<T>(part(q, count, i), part(k, count, i), part(v, count, i), score, part(result, count, i),
+                          how.part(count, i));
+    });
+  });
+}
+
+void attention_weights(std::size_t count, const py::array& queries, const py::array& keys,
+                       const attnpool::Gaussian& score, const How& how, py::array out) {
+  with_type_of(out, [&](auto zero) {
+    using T = decltype(zero);
+    const auto q = input<T>("queries", queries), k = input<T>("keys", keys);
+    const auto result = output<T>("out", out);
+    check_count(count, q.rows, k.rows);
+    check_apart<T>("out", result, "queries", q);
+    check_apart<T>("out", result, "keys", k);
+    without_gil([&] {
+      SignalWatch watch;
+      for (std::size_t i = 0; i < count; ++i, watch.due())
+        attnpool::attention_weights<T>(part(q, count, i), part(k, count, i), score, part(result, count, i),
+                                       how.part(count, i));
+    });
+  });
+}
+
+void pool_gradient(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
+                   const attnpool::Gaussian& score, const How& how, py::array out, py::array gradient) {
+  with_type_of(out, [&](auto zero) {
+    using T = decltype(zero);
+    const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
+    const auto result = output<T>("out", out), derivative = output<T>("gradient", gradient);
+    check_count(count, q.rows, k.rows);  // and out and gradient are always new arrays
+    without_gil([&] {
+      SignalWatch watch;
+      for (std::size_t i = 0; i < count; ++i, watch.due())
+        attnpool::pool_gradient<T>(part(q, count, i), part(k, count, i), part(v, count, i), score,
+                                   part(result, count, i), part(derivative, count, i), how.part(count, i));
+    });
+  });
+}
+
+std::string explain(const py::array& queries, const py::array& keys, const py::array& values,
+                    const attnpool::Gaussian& score, const How& how) {
+  return with_type_of(keys, [&](auto zero) {
+    using T = decltype(zero);
+    return attnpool::explain_pool<T>(input<T>("queries", queries), input<T>("keys", keys), input<T>("values", values),
+                                     score, how.all());
+  });
+}
+
+attnpool::Loss loss_from_name(const std::string& name) {
+  if (name == "mean") return attnpool::Loss::mean;
+  if (name == "half_sum") return attnpool::Loss::half_sum;
+  throw py::value_error("loss: must be 'mean' or 'half_sum', got '" + name + "'");
+}
+
+std::pair<double, std::vector<double>> loss_gradient(const py::array& queries, const py::array& keys,
+                                                     const py::array& values, const py::array& targets,
+                                                     const attnpool::Gaussian& score, const How& how,
+                                                     const std::string& loss) {
+  return with_type_of(keys, [&](auto zero) {
+    using T = decltype(zero);
+    const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values),
+               y = input<T>("targets", targets);
+    const attnpool::Loss kind = loss_from_name(loss);
+    attnpool::LossAndGradient result;
+    without_gil([&] { result = attnpool::loss_gradient<T>(q, k, v, y, score, kind, how.all()); });
+    return std::pair(result.loss, result.gradient);
+  });
+}
+
+py::dict fit(const py::array& keys, const py::array& values, const std::vector<double>& w0, std::uint64_t seed,
+             const std::string& loss, double learning_rate, int epochs, bool leave_one_out, double tolerance,
+             const How& how, const py::object& progress) {
+  attnpool::FitOptions o;
+  o.w0 = w0;
+  o.seed = seed;
+  o.loss = loss_from_name(loss);
+  o.learning_rate = learning_rate;
+  o.epochs = epochs;
+  o.leave_one_out = leave_one_out;
+  o.tolerance = tolerance;
+  o.threads = how.all().threads;
+  o.plan = how.all().plan;
+  o.plan_tolerance = how.all().tolerance;
+  o.key_weights = how.all().key_weights;
+  o.progress = [&](const attnpool::FitProgress& p) {
+    py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() != 0) return false;
+    if (progress.is_none()) return true;
+    try {
+      return progress("epoch"_a = p.epoch, "epochs"_a = p.epochs, "fraction"_a = p.fraction, "loss"_a = p.loss,
+                      "w"_a = *p.w)
+                 .ptr() != Py_False;
+    } catch (py::error_already_set& e) {
+      e.restore();
+      return false;
+    }
+  };
+  attnpool::FitResult result;
+  with_type_of(keys, [&](auto zero) {
+    using T = decltype(zero);
+    const auto k = input<T>("keys", keys), v = input<T>("values", values);
+    without_gil([&] { result = attnpool::fit<T>(k, v, o); });
+  });
+  if (PyErr_Occurred()) throw py::error_already_set();
+  return py::dict("w"_a = result.w, "best_w"_a = result.best_w, "best_loss"_a = result.best_loss,
+                  "loss"_a = result.loss, "losses"_a = result.losses, "ws"_a = result.ws,
+                  "stop"_a = attnpool::name(result.stop));
+}
+
+// ---- state --------------------------------------------------------------------------------------
+
+// A PoolState that several Python threads may use: one at a time is inside.
+template <class T>
+class State {
+ public:
+  State(const py::array& queries, std::size_t value_cols, const attnpool::Gaussian& score)
+      : state_(input<T>("queries", queries), value_cols, score) {}
+
+  void update(const py::array& keys, const py::array& values, const How& how) {
+    const auto k = input<T>("keys", keys), v = input<T>("values", values);
+    without_gil([&] {
+      const std::lock_guard lock(mutex_);
+      state_.update(k, v, how.all());
+    });
+  }
+  void merge(const State& other) {
+    without_gil([&] {
+      const attnpool::PoolState<T> copy = other.copy();  // never two locks at once; also lets a state merge itself
+      const std::lock_guard lock(mutex_);
+      state_.merge(copy);
+    });
+  }
+  void finish(py::array out) const {
+    const auto result = output<T>("out", out);
+    without_gil([&] {
+      const std::lock_guard lock(mutex_);
+      state_.finish(result);
+    });
+  }
+  void log_sum_exp(py::array out) const {
+    const auto result = output<T>("out", out);
+    if (result.rows != 1 || result.cols != state_.query_count())
+      throw py::value_error("out: must have one entry per query");
+    without_gil([&] {
+      const std::lock_guard lock(mutex_);
+      state_.log_sum_exp(result.data);
+    });
+  }
+
+ private:
+  attnpool::PoolState<T> copy() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+  mutable std::mutex mutex_;
+  attnpool::PoolState<T> state_;
+};
+
+template <class T>
+void bind_state(py::module_& m, const char* name) {
+  py::class_<State<T>>(m, name)
+      .def(py::init<const py::array&, std::size_t, const attnpool::Gaussian&>())
+      .def("update", &State<T>::update)
+      .def("merge", &State<T>::merge)
+      .def("finish", &State<T>::finish)
+      .def("log_sum_exp", &State<T>::log_sum_exp);
+}
+
+// ---- tiled matrices -----------------------------------------------------------------------------
+
+// Whether every row of a matrix is the same ("tiled"), or row i is one common row without its entry i
+// ("leave_one_out", shape n x (n - 1)), or neither (""). Compares bits, so that NaN equals itself.
+std::string tiling(const py::array& matrix) {
+  return with_type_of(matrix, [&](auto zero) -> std::string {
+    using T = decltype(zero);
+    const auto m = input<T>("matrix", matrix);
+    const std::size_t n = m.rows, cols = m.cols;
+    const auto equal = [](const T* a, const T* b, std::size_t count) {
+      return std::memcmp(a, b, count * sizeof(T)) == 0;
+    };
+    py::gil_scoped_release release;
+    std::size_t same = 0;
+    while (same < n && equal(m.row(same), m.data, cols)) ++same;
+    if (same == n) return "tiled";
+    if (n < 2 || cols + 1 != n) return "";
+    std::vector<T> whole(n);
+    whole[0] = m(1, 0);
+    std::copy(m.data, m.data + cols, whole.begin() + 1);
+    for (std::size_t i = 0; i < n; ++i)
+      if (!equal(m.row(i), whole.data(), i) || !equal(m.row(i) + i, whole.data() + i + 1, cols - i)) return "";
+    return "leave_one_out";
+  });
+}
+
+py::dict config() {
+  std::vector<std::string> compiled, supported;
+  for (attnpool::Isa isa : attnpool::compiled_isas()) compiled.push_back(attnpool::name(isa));
+  for (attnpool::Isa isa : attnpool::supported_isas()) supported.push_back(attnpool::name(isa));
+  return py::dict("version"_a = attnpool::version(), "isa"_a = attnpool::name(attnpool::active_isa()),
+                  "isas_compiled"_a = compiled, "isas_supported"_a = supported, "threads"_a = attnpool::thread_count());
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  using attnpool::KeyRange;
+  py::class_<KeyRange>(m, "KeyRange", "Which keys a query may see: always one interval, minus at most one key.")
+      .def_static("all", &KeyRange::all, "Every key.")
+      .def_static("first", &KeyRange::first, "count"_a, "Keys 0 .. count-1 (a valid length).")
+      .def_static("causal", &KeyRange::causal, "offset"_a = 0, "Query i sees keys 0 .. i + offset.")
+      .def_static("window", &KeyRange::window, "before"_a, "after"_a, "Query i sees keys i - before .. i + after.")
+      .def_static("all_but_self", &KeyRange::all_but_self, "offset"_a = 0,
+                  "Leave-one-out: query i sees every key but key i + offset.")
+      .def("contains", &KeyRange::contains, "query"_a, "key"_a, "key_count"_a);
+
+  py::class_<attnpool::Gaussian>(m, "Gaussian").def(py::init(&gaussian), "numbers"_a, "are_bandwidths"_a);
+  py::class_<How>(m, "How").def(py::init<const KeyRange&, int, const std::string&, double, py::array_t<double>>());
+
+  m.attr("__version__") = attnpool::version();
+  m.def("exp", &exponential);
+  m.def("softmax", &softmax);
+  m.def("log_sum_exp", &log_sum_exp);
+  m.def("average_pool", &average_pool);
+  m.def("pool", &pool);
+  m.def("explain", &explain);
+  m.def("attention_weights", &attention_weights);
+  m.def("pool_gradient", &pool_gradient);
+  m.def("loss_gradient", &loss_gradient);
+  m.def("fit", &fit);
+  m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
+    return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
+  });
+  m.def("tiling", &tiling);
+  m.def("config", &config);
+  bind_state<float>(m, "PoolState32");
+  bind_state<double>(m, "PoolState64");
+}

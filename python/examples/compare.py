@@ -1,0 +1,202 @@
+"""The package beside what it replaces: agreement, and how many times faster. Prints Markdown.
+
+    PYTHONPATH=build/release/python /usr/bin/python3 python/examples/compare.py [--threads N] [--large] [PART ...]
+
+PARTs: d2l statsmodels batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
+some 13 GB and minutes.
+Times are medians of interleaved runs (one run each at n = 20,000), on one thread unless told otherwise.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--threads", default="1")
+parser.add_argument("--large", action="store_true")
+parser.add_argument("parts", nargs="*", default=[])
+options = parser.parse_args()
+for name in ("ATTNPOOL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[name] = options.threads
+
+import numpy as np  # noqa: E402
+
+import attnpool  # noqa: E402
+
+here = Path(__file__).parent
+sys.path.insert(0, str(here.parent / "tests"))
+import originals  # noqa: E402
+
+
+def timed(function):
+    start = time.perf_counter()
+    result = function()
+    return time.perf_counter() - start, result
+
+
+def both(theirs, ours, repeats):
+    """Median seconds of the two, run in turns after one run of each, and their last results."""
+    if repeats > 1:
+        theirs(), ours()
+    runs = [(timed(theirs), timed(ours)) for _ in range(repeats)]
+    return [statistics.median(run[i][0] for run in runs) for i in (0, 1)], [runs[-1][i][1] for i in (0, 1)]
+
+
+def seconds(t):
+    return f"{t:.3g} s" if t >= 1 else f"{t * 1e3:.3g} ms" if t >= 1e-3 else f"{t * 1e6:.3g} µs"
+
+
+def row(*cells):
+    print("| " + " | ".join(str(c) for c in cells) + " |", flush=True)
+
+
+def d2l():
+    import torch
+
+    from attnpool.shims.d2l import NWKernelRegression
+
+    torch.set_num_threads(int(options.threads))
+    modules = originals.chapter_module(), NWKernelRegression
+    print("\nThe chapter's PyTorch code, and the same with the module imported from attnpool.shims.d2l (float32):\n")
+    row(
+        "n",
+        "5 epochs of training",
+        "ours",
+        "ratio",
+        "prediction of 50",
+        "ours",
+        "ratio",
+        "with the tiles built",
+        "w apart",
+        "predictions apart",
+    )
+    row(*["--:"] * 10)
+    for n in [50, 2000] + [20000] * options.large:
+        torch.manual_seed(0)
+        x, y, q = originals.chapter_data(n)
+        tiles_time, (keys, values) = timed(lambda: originals.chapter_tiles(x, y))
+
+        def train(kind):
+            torch.manual_seed(1)
+            net = kind()
+            originals.chapter_training(net, x, y, keys, values, lr=0.5 * 50 / n)  # the chapter's 0.5 at its n = 50
+            return net
+
+        times, nets = both(*(lambda kind=kind: train(kind) for kind in modules), {50: 101, 2000: 5}.get(n, 1))
+        tiled = [t.repeat((len(q), 1)) for t in (x, y)]
+        predict_times, _ = both(*(lambda net=net: net(q, *tiled) for net in nets), 101 if n < 20000 else 5)
+        w = [float(net.w) for net in nets]
+        nets[1].w.data = nets[0].w.data.clone()
+        outs = [net(q, *tiled).detach() for net in nets]
+        whole = (tiles_time + times[0]) / (tiles_time + times[1])
+        row(
+            n,
+            *map(seconds, times),
+            f"{times[0] / times[1]:.1f}×",
+            *map(seconds, predict_times),
+            f"{predict_times[0] / predict_times[1]:.1f}×",
+            f"{whole:.1f}×",
+            f"{abs(w[1] / w[0] - 1):.0e}",
+            f"{float((outs[0] - outs[1]).abs().max()):.0e}",
+        )
+
+
+def statsmodels():
+    from statsmodels.nonparametric.kernel_regression import KernelReg
+
+    from attnpool.shims import statsmodels as shim
+
+    data = np.loadtxt(here.parents[1] / "tools/program/data/mcycle.csv", delimiter=",", skiprows=1)
+    rng = np.random.default_rng(0)
+    print(
+        "\nstatsmodels' KernelReg(..., reg_type='lc', bw=[1.5]).fit() on the motorcycle data and on resamples of it:\n"
+    )
+    row("n", "statsmodels", "ours", "ratio", "fits apart")
+    row(*["--:"] * 5)
+    for n in (len(data), 1000, 5000):
+        times, accel = (data if n == len(data) else data[rng.integers(0, len(data), n)] + rng.normal(0, 0.3, (n, 2))).T
+        runs, fits = both(
+            *(
+                lambda kind=kind: kind(accel, times, "c", reg_type="lc", bw=[1.5]).fit()
+                for kind in (KernelReg, shim.KernelReg)
+            ),
+            5 if n < 5000 else 3,
+        )
+        row(n, *map(seconds, runs), f"{runs[0] / runs[1]:.0f}×", f"{np.abs(fits[0][0] - fits[1][0]).max():.0e}")
+
+
+def batch():
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.random((10000, 100)), axis=1)
+    y = np.sin(6 * x) + rng.normal(0, 0.2, x.shape)
+    print("\n10,000 fits of 100 points at 100 queries, bandwidth 0.1: one call beside a loop over the NumPy formula:\n")
+    row("dtype", "loop", "one call", "ratio", "results apart")
+    row(*["--:"] * 5)
+    for dtype in (np.float64, np.float32):
+        a, b = x.astype(dtype), y.astype(dtype)
+        runs, results = both(
+            lambda: np.stack([originals.nadaraya_watson(u, u, v, dtype(0.1)) for u, v in zip(a, b)]),
+            lambda: attnpool.pool(a[..., None], a[..., None], b[..., None], bandwidth=0.1)[..., 0],
+            3,
+        )
+        row(
+            np.dtype(dtype),
+            *map(seconds, runs),
+            f"{runs[0] / runs[1]:.1f}×",
+            f"{np.abs(results[0] - results[1]).max():.0e}",
+        )
+
+
+def process():
+    code = "import time, numpy; t = time.perf_counter(); import attnpool; print(time.perf_counter() - t)"
+    loads = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(11)
+    ]
+    median, largest = seconds(statistics.median(loads)), seconds(max(loads))
+    print(f"\nimport attnpool after numpy: {median}, largest of {len(loads)}: {largest}")
+    k, v = np.linspace(0, 1, 100), np.zeros(100)
+    runs = [timed(lambda: [attnpool.pool(k[:7], k, v, w=3.0) for _ in range(1000)])[0] for _ in range(9)]
+    print(f"a call of pool on 7 queries and 100 keys: {seconds(statistics.median(runs) / 1000)}")
+    calls = [
+        "attnpool.pool(x, x, x, w=5.0, plan='dense')",
+        "attnpool.pool(x, x, x, w=5.0)",
+        "attnpool.fit(x, x, w0=5.0, epochs=99)",
+        "attnpool.bandwidth.loo(x, x)",
+        "attnpool.attention_weights(x[:9999], x[:99999], w=5.0)",
+    ]
+    print("Ctrl-C to KeyboardInterrupt, slowest of 5: ", end="")
+    slowest = []
+    for call in calls:
+        code = f"""
+import time, numpy as np, attnpool
+x = np.random.default_rng(0).random(1000000)
+print("begin", flush=True)
+try:
+    while True:
+        {call}
+except KeyboardInterrupt:
+    print(time.time())
+"""
+        waits = []
+        for _ in range(5):
+            child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+            child.stdout.readline()
+            time.sleep(0.25 + 0.1 * np.random.default_rng().random())
+            sent = time.time()
+            child.send_signal(2)
+            waits.append(float(child.stdout.read()) - sent)
+            child.wait()
+        slowest.append(f"{call.split('attnpool.')[1]} {seconds(max(waits))}")
+    print(", ".join(slowest))
+
+
+parts = {"d2l": d2l, "statsmodels": statsmodels, "batch": batch, "process": process}
+config = attnpool.config()
+print(f"attnpool {config['version']}, {config['isa']}, {config['threads']} thread(s); NumPy {np.__version__}")
+for name in options.parts or parts:
+    parts[name]()

@@ -1,0 +1,19 @@
+import importlib
+import os
+
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run; ATTNPOOL_TEST_SCALE multiplies them, as it does in the library's own tests.
+settings.register_profile(
+    "attnpool",
+    deadline=None,
+    derandomize=True,
+    max_examples=int(100 * float(os.environ.get("ATTNPOOL_TEST_SCALE", "1"))),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("attnpool")
+
+# Tests against packages that are not there are skipped; where this is set, that is an error.
+if os.environ.get("ATTNPOOL_REQUIRE_PEERS"):
+    for peer in ("scipy", "sklearn", "torch", "statsmodels", "matplotlib"):
+        importlib.import_module(peer)

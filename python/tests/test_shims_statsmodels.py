@@ -1,0 +1,91 @@
+"""KernelReg beside statsmodels' own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attnpool.shims.statsmodels import KernelReg
+
+MCYCLE = np.loadtxt(Path(__file__).parents[2] / "tools/program/data/mcycle.csv", delimiter=",", skiprows=1)
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    return pytest.importorskip("statsmodels.nonparametric.kernel_regression").KernelReg
+
+
+@pytest.mark.parametrize("h", [0.5, 1.5, 5.0])
+def test_motorcycle(theirs, h):
+    times, accel = MCYCLE.T
+    grid = np.linspace(0, 60, 50)
+    for points in (None, grid):
+        mean, effects = theirs(accel, times, "c", "lc", bw=[h]).fit(points)
+        our_mean, our_effects = KernelReg(accel, times, "c", "lc", bw=[h]).fit(points)
+        np.testing.assert_allclose(our_mean, mean, rtol=0, atol=1e-10)
+        # Theirs is 2 / nobs times the derivative.
+        np.testing.assert_allclose(our_effects * 2 / len(times), effects, rtol=0, atol=1e-10)
+
+
+def test_several_variables(theirs):
+    X = rng.normal(size=(150, 3))
+    y = np.sin(X).sum(axis=1)
+    bw = [0.4, 0.8, 2.0]
+    original, ours = theirs(y, X, "ccc", "lc", bw=bw), KernelReg(y, X, "ccc", "lc", bw=bw)
+    np.testing.assert_allclose(ours.fit()[0], original.fit()[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours.fit(X[0])[0], original.fit(X[0])[0], rtol=0, atol=1e-12)
+    listed = KernelReg(y, list(X.T), "ccc", "lc", bw=bw)  # as a list of variables
+    np.testing.assert_array_equal(listed.fit()[0], ours.fit()[0])
+    assert ours.r_squared() == pytest.approx(original.r_squared(), rel=1e-12)
+    assert ours.cv_loo(bw) == pytest.approx(
+        float(np.squeeze(original.cv_loo(np.array(bw), original.est["lc"]))), rel=1e-10
+    )
+
+
+def test_marginal_effects_are_derivatives():
+    X = rng.normal(size=(100, 2)) * [1, 30] + [0, 500]
+    y = np.sin(X[:, 0]) + X[:, 1] / 30
+    model = KernelReg(y, X, "cc", "lc", bw=[0.5, 20.0])
+    at = X[:10]
+    effects = model.fit(at)[1]
+    for d, step in enumerate([1e-5, 1e-3]):
+        move = step * np.eye(2)[d]
+        difference = (model.fit(at + move)[0] - model.fit(at - move)[0]) / (2 * step)
+        np.testing.assert_allclose(effects[:, d], difference, rtol=1e-5, atol=1e-9)
+
+
+def test_cross_validated_bandwidth(theirs):
+    times, accel = MCYCLE.T
+    original = theirs(accel, times, "c", "lc", bw="cv_ls")
+    ours = KernelReg(accel, times, "c", "lc", bw="cv_ls")
+    assert ours.cv_loo(ours.bw) <= ours.cv_loo(original.bw) * (1 + 1e-9)
+    assert ours.bw == pytest.approx(original.bw, rel=1e-2)  # its search stops early
+
+
+def test_far_from_the_data(theirs):
+    times, accel = MCYCLE.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        assert np.isnan(theirs(accel, times, "c", "lc", bw=[0.1]).fit([1000.0])[0])
+    assert KernelReg(accel, times, "c", "lc", bw=[0.1]).fit([1000.0])[0] == pytest.approx(accel[-1])
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("var_type", {"var_type": "u"}),
+        ("reg_type", {"reg_type": "ll"}),
+        ("ckertype", {"ckertype": "tricube"}),
+        ("bw", {"bw": "aic"}),
+    ],
+)
+def test_what_is_not_here(name, options):
+    with pytest.raises(NotImplementedError, match="^" + name):
+        KernelReg(
+            **{"endog": [0.0, 1.0], "exog": [0.0, 1.0], "var_type": "c", "reg_type": "lc", "bw": [1.0], **options}
+        )
+
+
+def test_wrong_number_of_bandwidths():
+    with pytest.raises(ValueError, match="^bw"):
+        KernelReg([0.0, 1.0], [0.0, 1.0], "c", "lc", bw=[1.0, 2.0])
