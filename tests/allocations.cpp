@@ -9,9 +9,15 @@
 namespace {
 
 std::atomic<std::size_t> alive{0}, peak{0};
+std::atomic<long> until_failure{0};  // the allocation that counts down to 0 fails
+
+bool is_to_fail() { return until_failure.load() > 0 && until_failure.fetch_sub(1) == 1; }
 
 void* counted(void* p) {
-  if (p == nullptr) throw std::bad_alloc();
+  if (p == nullptr || is_to_fail()) {
+    std::free(p);
+    throw std::bad_alloc();
+  }
   const std::size_t now = alive.fetch_add(malloc_usable_size(p)) + malloc_usable_size(p);
   for (std::size_t seen = peak.load(); now > seen && !peak.compare_exchange_weak(seen, now);) {
   }
@@ -27,6 +33,10 @@ void release(void* p) {
 namespace attnpool::test {
 PeakBytes::PeakBytes() : before_(alive.load()) { peak = before_; }
 std::size_t PeakBytes::value() const { return peak.load() - before_; }
+std::size_t PeakBytes::alive_now() const { return alive.load() - before_; }
+FailAllocation::FailAllocation(long n) { until_failure = n; }
+FailAllocation::~FailAllocation() { until_failure = 0; }
+bool FailAllocation::has_failed() const { return until_failure.load() <= 0; }
 }  // namespace attnpool::test
 
 // The array and nothrow forms call these.
