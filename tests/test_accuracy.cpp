@@ -90,7 +90,7 @@ TEST_P(Accuracy, AtMostTwiceTheErrorOfThePlainFormula) {
 }
 
 TEST_P(Accuracy, OneSumOverTwoToThe26Keys) {  // a plain float sum stops at 2^24 ones and is wrong by a factor of 4
-  const std::size_t chunk = std::size_t{1} << 20, chunks = scaled(64);
+  const std::size_t chunk = scaled(std::size_t{1} << 20, 1000), chunks = scaled(64);
   Problem<float> problem{Matrix<float>::column({0.5, 3}), random_matrix<float>(chunk, 1, 0, 5, 1),
                          random_matrix<float>(chunk, 1, 0.5, 1.5, 2)};
   problem.score = Gaussian(0.25);
