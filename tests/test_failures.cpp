@@ -15,10 +15,10 @@ namespace {
 class Failures : public IsaTest {};
 ATTNPOOL_ON_EVERY_ISA(Failures);
 
-/// Fails each allocation of the call in turn (each 7th where the tests are scaled down). Returns how many there are.
+/// Fails each allocation of the call in turn (each 31st where the tests are scaled down). Returns how many there are.
 long fail_each(const std::string& name, const std::function<void()>& call) {
   call();  // what is made once and kept is made now
-  for (long n = 1; n < 100'000; n += test_scale() < 100 ? 1 : 7) {
+  for (long n = 1; n < 100'000; n += test_scale() < 100 ? 1 : 31) {
     const PeakBytes bytes;
     bool threw = false, failed = false;
     {
@@ -89,7 +89,7 @@ TEST_P(Failures, EveryAllocationOfEveryFunction) {
     }
   });
   std::cout << "[ cases    ] " << total << " failed allocations\n";
-  EXPECT_GE(total, 200);
+  EXPECT_GE(total, 200);  // those there are, failed or not
 }
 
 }  // namespace

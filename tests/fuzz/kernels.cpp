@@ -86,6 +86,7 @@ struct Inputs {
     const MatrixView<const T> q(queries.data(), query_count, dims), k(keys.data(), key_count, dims),
         v(values.data(), key_count, cols);
     Results<T> r;
+    r.others.reserve(6 * values.size() + key_count + query_count * (key_count + cols * (2 + dims)));  // it must not move
     const auto space = [&](std::size_t count) {
       r.others.resize(r.others.size() + count, std::numeric_limits<T>::quiet_NaN());
       return r.others.data() + r.others.size() - count;

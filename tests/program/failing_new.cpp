@@ -1,33 +1,20 @@
-// operator new for attnpool_failing: ATTNPOOL_TEST_FAIL_AT=n makes the n-th call throw, ATTNPOOL_TEST_COUNT=FILE writes how
-// many calls there were.
+// The program with an operator new that fails: ATTNPOOL_TEST_FAIL_AT=n makes the n-th call since main() throw,
+// ATTNPOOL_TEST_COUNT=FILE writes how many calls there were. What libraries allocate before main() nobody could catch.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 
+#define main attnpool_main
+#include "main.cpp"
+#undef main
+
 namespace {
 
-std::atomic<long> calls{0};
-
-/// What the environment says, asked before the first allocation.
-long fail_at() {
-  static const long n = [] {
-    std::atexit([] {
-      const char* name = std::getenv("ATTNPOOL_TEST_COUNT");
-      if (std::FILE* file = name == nullptr ? nullptr : std::fopen(name, "w")) {
-        std::fprintf(file, "%ld\n", calls.load());
-        std::fclose(file);
-      }
-    });
-    const char* text = std::getenv("ATTNPOOL_TEST_FAIL_AT");
-    return text == nullptr ? 0 : std::atol(text);
-  }();
-  return n;
-}
+std::atomic<long> calls{0}, fail_at{0};
 
 void* checked(void* p) {
-  const long limit = fail_at();
-  if (p == nullptr || ++calls == limit) {
+  if (p == nullptr || ++calls == fail_at) {
     std::free(p);
     throw std::bad_alloc();
   }
@@ -45,3 +32,16 @@ void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+int main(int argc, char** argv) {
+  const char *n = std::getenv("ATTNPOOL_TEST_FAIL_AT"), *count = std::getenv("ATTNPOOL_TEST_COUNT");
+  calls = 0;
+  fail_at = n == nullptr ? 0 : std::atol(n);
+  const int code = attnpool_main(argc, argv);
+  fail_at = 0;
+  if (std::FILE* file = count == nullptr ? nullptr : std::fopen(count, "w")) {
+    std::fprintf(file, "%ld\n", calls.load());
+    std::fclose(file);
+  }
+  return code;
+}
