@@ -1,5 +1,5 @@
 // One query against many keys; lanes are keys. Distances are relative to a reference key r,
-//   |q - k|^2 - |q - r|^2 = sum_d (r - k)(2 q - r - k),
+//   |q - k|^2 - |q - r|^2 = sum_d (r - k) ((q - r) + (q - k)),
 // which loses nothing however far the query is from all keys; with r the nearest key it is the negated exponent.
 
 // relative() of n <= 16 keys from k on, and of 0 for the rest of the group.
@@ -13,10 +13,11 @@ inline Group<T> relative_group(const RowTask<T>& task, std::size_t k, std::size_
       for (std::size_t j = 0; j < n; ++j) staged[j] = keys[j];
       keys = staged;
     }
-    const Lanes<T> r(task.reference[d]), toward(task.query[d] + task.query[d] - task.reference[d]);
+    const Lanes<T> q(task.query[d]), r(task.reference[d]), toward(task.query[d] - task.reference[d]);
+    const Lanes<T> factor(task.factor[d]);
     for (std::size_t i = 0; i < e.registers; ++i) {
       const Lanes<T> key = load_lanes(keys + i * Lanes<T>::size);
-      e.r[i] = fma(r - key, toward - key, e.r[i]);
+      e.r[i] = fma(factor * (r - key), toward + (q - key), e.r[i]);
     }
   }
   return e;

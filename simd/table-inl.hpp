@@ -7,12 +7,18 @@
 namespace attnpool::ATTNPOOL_ISA {
 
 using detail::BlockTask;
+using detail::CellShape;
+using detail::EvaluateTask;
 using detail::Form;
+using detail::grid_lanes;
 using detail::largest_exponent;
+using detail::most_terms;
 using detail::query_block;
 using detail::RowTask;
+using detail::SpreadTask;
 using detail::StreamTask;
 using detail::tile_keys;
+using detail::TranslateTask;
 
 // Register tiles. In one dimension 4 registers of queries: enough independent chains to hide the latency of the
 // polynomial (2 cost 4 % more, measured). In many dimensions, keys (value columns) at a time times 2 registers of
@@ -39,6 +45,8 @@ namespace {
 #include "row-inl.hpp"
 //
 #include "stream-inl.hpp"
+//
+#include "grid-inl.hpp"
 
 template <class T>
 constexpr detail::Kernels<T> kernels() {
@@ -48,6 +56,6 @@ constexpr detail::Kernels<T> kernels() {
 }  // namespace
 
 extern const detail::KernelTable table;
-constinit const detail::KernelTable table = {kernels<float>(), kernels<double>()};
+constinit const detail::KernelTable table = {kernels<float>(), kernels<double>(), {spread, translate, evaluate}};
 
 }  // namespace attnpool::ATTNPOOL_ISA

@@ -1,105 +1,156 @@
 #include "far.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace attnpool::detail {
 namespace {
 constexpr std::size_t chunk_keys = 4096;
+
+// Four sums side by side, added at the end.
+template <class T>
+double dot(const double* a, const T* b, std::size_t count) {
+  double sum[4] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    for (std::size_t j = 0; j < 4; ++j) sum[j] += a[i + j] * static_cast<double>(b[i + j]);
+  for (; i < count; ++i) sum[0] += a[i] * static_cast<double>(b[i]);
+  return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
-Intervals::Intervals(const KeyRange& range, std::size_t query, std::size_t key_count) {
+}  // namespace
+
+std::array<Interval, 2> visible_keys(const KeyRange& range, std::size_t query, std::size_t key_count) {
   const std::size_t b = range.begin(query, key_count), e = range.end(query, key_count),
                     x = range.excluded(query, key_count);
   const bool splits = b <= x && x < e;
-  begin[0] = b;
-  end[0] = splits ? x : e;
-  begin[1] = splits ? x + 1 : e;
-  end[1] = e;
+  return {Interval{b, splits ? x : e}, Interval{splits ? x + 1 : e, e}};
 }
 
 template <class S>
-std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, const Intervals& seen,
-                         const S* query, S* reference) {
-  std::size_t best = seen.begin[0] < seen.end[0] ? seen.begin[0] : seen.begin[1];
+std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, std::span<const Interval> seen,
+                         std::size_t start, const S* query, S* reference) {
+  std::size_t best = start;
   const auto set_reference = [&](std::size_t k) {
     for (std::size_t d = 0; d < keys.dims; ++d) reference[d] = keys.keys[d * keys.count + k];
   };
   set_reference(best);
-  for (int i = 0; i < 2; ++i) {
-    if (seen.begin[i] >= seen.end[i]) continue;
+  for (const Interval& interval : seen) {
+    if (interval.begin >= interval.end) continue;
     S relative;
-    const RowTask<S> task{
-        query, reference, keys.keys.data() + seen.begin[i], keys.count, seen.end[i] - seen.begin[i], keys.dims};
-    const std::size_t k = seen.begin[i] + kernels.nearest(task, &relative);
+    const RowTask<S> task{query,
+                          reference,
+                          keys.factor.data(),
+                          keys.keys.data() + interval.begin,
+                          keys.count,
+                          interval.end - interval.begin,
+                          keys.dims};
+    const std::size_t k = interval.begin + kernels.nearest(task, &relative);
     if (relative < 0) {
       best = k;
-      set_reference(best);  // distances in the second interval are relative to it
+      set_reference(best);  // distances in the next interval are relative to it
     }
   }
   return best;
 }
 
 template <class T>
-FarField<T>::FarField(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values,
-                      const Gaussian& score, Moments moments, const KeyRange& range)
-    : queries_(queries),
-      keys_(keys, score),
+FarField<T>::FarField(const Call<T>& call, const PreparedValues<T>& values)
+    : queries_(call.queries),
+      keys_(call.keys, call.score, values),
       values_(values),
-      moments_(moments),
-      range_(range),
+      moments_(call.moments),
       kernels_(active_kernels<double>()) {}
 
 template <class T>
 FarScratch FarField<T>::scratch() const {
-  const std::size_t parameters = moments_ == Moments::none ? 0 : moments_ == Moments::scalar ? 1 : keys_.dims;
   return {std::vector<double>(keys_.dims), std::vector<double>(keys_.dims), std::vector<double>(chunk_keys),
-          std::vector<double>((1 + parameters) * (1 + values_.cols))};
+          std::vector<double>((1 + parameter_count(moments_, keys_.dims)) * (1 + values_.planes))};
 }
 
 template <class T>
-void FarField<T>::answer(std::size_t q, FarScratch& s, const std::function<void(const QuerySums&)>& finish) const {
-  const std::size_t dims = keys_.dims, cols = values_.cols;
-  for (std::size_t d = 0; d < dims; ++d) s.query[d] = keys_.coordinate(static_cast<double>(queries_(q, d)), d);
-  const Intervals seen(range_, q, keys_.count);
-  find_nearest(kernels_, keys_, seen, s.query.data(), s.reference.data());
-  double distance = 0;
-  for (std::size_t d = 0; d < dims; ++d) distance += (s.query[d] - s.reference[d]) * (s.query[d] - s.reference[d]);
+std::size_t FarField<T>::first_key(std::span<const Interval> seen) const {
+  for (const Interval& interval : seen)
+    for (std::size_t k = interval.begin; k < interval.end; ++k)
+      if (values_.sees(k)) return k;
+  return KeyRange::none;
+}
 
+template <class T>
+void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const Interval> seen, FarScratch& s,
+                         const Finish& finish) const {
+  const std::size_t dims = keys_.dims, planes = values_.planes, group = 1 + planes;
   std::fill(s.sums.begin(), s.sums.end(), 0.0);
-  const auto add = [&](double* sums, double weight, std::size_t k) {
-    sums[0] += weight;
-    for (std::size_t v = 0; v < cols; ++v) sums[1 + v] += weight * static_cast<double>(values_.values[k * cols + v]);
+  double distance = 0, slack = 0;
+  if (const std::size_t start = first_key(seen); start != KeyRange::none) {
+    for (std::size_t d = 0; d < dims; ++d) s.query[d] = keys_.coordinate(static_cast<double>(queries_(query, d)), d);
+    find_nearest(kernels_, keys_, seen, start, s.query.data(), s.reference.data());
+    for (std::size_t d = 0; d < dims; ++d) {
+      const double delta = s.query[d] - s.reference[d];
+      distance += keys_.factor[d] * delta * delta;
+    }
+  } else {
+    seen = {};
+  }
+  // Adds weights[j] * of(j) of some keys, and times their values, to the sums of a parameter.
+  const auto add = [&](double* sums, const double* weights, std::size_t first, std::size_t count, const auto& of) {
+    for (std::size_t j = 0; j < count; ++j) {
+      if (weights[j] == 0) continue;
+      const double w = weights[j] * of(first + j);
+      const T* value = values_.values.data() + (first + j) * planes;
+      sums[0] += w;
+      for (std::size_t v = 0; v < planes; ++v) sums[1 + v] += w * static_cast<double>(value[v]);
+    }
   };
-  for (int i = 0; i < 2; ++i)
-    for (std::size_t first = seen.begin[i]; first < seen.end[i]; first += chunk_keys) {
-      const std::size_t count = std::min(chunk_keys, seen.end[i] - first);
+  const auto exponent = [&](std::size_t d, std::size_t k) {  // from that of the nearest key: covariances do not change
+    const double x = keys_.keys[d * keys_.count + k], q = s.query[d], r = s.reference[d];
+    return keys_.factor[d] * (r - x) * ((q - r) + (q - x));
+  };
+  for (const Interval& interval : seen)
+    for (std::size_t first = interval.begin; first < interval.end; first += chunk_keys) {
+      const std::size_t count = std::min(chunk_keys, interval.end - first);
       const RowTask<double> task{
-          s.query.data(), s.reference.data(), keys_.keys.data() + first, keys_.count, count, dims};
-      if (kernels_.weights(task, s.weights.data()) == 0) continue;
-      for (std::size_t j = 0; j < count; ++j) {
-        const double w = s.weights[j];
-        if (w == 0) continue;
-        const std::size_t k = first + j;
-        add(s.sums.data(), w, k);
-        if (moments_ == Moments::none) continue;
-        // Covariances do not change when delta^2 is counted from that of the nearest key.
-        double relative = 0;
-        for (std::size_t d = 0; d < dims; ++d) {
-          const double x = keys_.keys[d * keys_.count + k], r = s.reference[d], e = (r - x) * (2 * s.query[d] - r - x);
-          if (moments_ == Moments::per_dimension) add(s.sums.data() + (1 + d) * (1 + cols), w * e, k);
-          relative += e;
-        }
-        if (moments_ == Moments::scalar) add(s.sums.data() + (1 + cols), w * relative, k);
+          s.query.data(), s.reference.data(), keys_.factor.data(), keys_.keys.data() + first, keys_.count, count, dims};
+      const double total = kernels_.weights(task, s.weights.data());
+      if (total == 0) continue;
+      const double* weights = s.weights.data();
+      if (planes == 1) {
+        s.sums[0] += total;
+        s.sums[1] += dot(weights, values_.values.data() + first, count);
+      } else {
+        add(s.sums.data(), weights, first, count, [](std::size_t) { return 1.0; });
+      }
+      if (dims > 1)
+        for (std::size_t j = 0; j < count; ++j)
+          if (weights[j] != 0)
+            for (std::size_t d = 0; d < dims; ++d) slack += weights[j] * std::abs(exponent(d, first + j));
+      if (moments_ == Moments::scalar) {
+        add(s.sums.data() + group, weights, first, count, [&](std::size_t k) {
+          double sum = 0;
+          for (std::size_t d = 0; d < dims; ++d) sum += exponent(d, k);
+          return sum;
+        });
+      } else if (moments_ == Moments::per_dimension) {
+        for (std::size_t d = 0; d < dims; ++d)
+          add(s.sums.data() + (1 + d) * group, weights, first, count, [&](std::size_t k) { return exponent(d, k); });
       }
     }
-  finish({q, 1, s.sums.data(), 1, distance});
+  // The exponent of a key is off by a few roundings of the dimensions' parts, which may be large and cancel; in one
+  // dimension it is at most 1022, and counts as its weight, so e 2^-e < 1. Beside it the sums' own roundings.
+  const double weight = s.sums[values_.weighted], u = std::numeric_limits<double>::epsilon() / 2;
+  const double bound =
+      2 * u * (0.7 * (static_cast<double>(dims) + 4) * (slack / s.sums[0] + 1) + (planes == 1 ? 1100 : 4100)) *
+          s.sums[0] / weight +
+      static_cast<double>(std::numeric_limits<T>::epsilon());
+  finish({1, name, nullptr, s.sums.data(), 1, group, values_.weighted, distance, &bound});
 }
 
 template class FarField<float>;
 template class FarField<double>;
-template std::size_t find_nearest(const Kernels<float>&, const TransposedKeys<float>&, const Intervals&, const float*,
-                                  float*);
-template std::size_t find_nearest(const Kernels<double>&, const TransposedKeys<double>&, const Intervals&,
-                                  const double*, double*);
+template std::size_t find_nearest(const Kernels<float>&, const TransposedKeys<float>&, std::span<const Interval>,
+                                  std::size_t, const float*, float*);
+template std::size_t find_nearest(const Kernels<double>&, const TransposedKeys<double>&, std::span<const Interval>,
+                                  std::size_t, const double*, double*);
 
 }  // namespace attnpool::detail

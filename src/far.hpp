@@ -2,12 +2,21 @@
 // Queries far from every key: the same sums, relative to the nearest key, one query at a time in double. Two passes
 // over the keys (find the nearest, then weigh), lanes along the keys; most weights are exactly 0 and cost nothing
 // further.
-#include <functional>
+#include <array>
+#include <span>
 
+#include "call.hpp"
 #include "dispatch.hpp"
-#include "engine.hpp"
 
 namespace attnpool::detail {
+
+// Keys [begin, end).
+struct Interval {
+  std::size_t begin, end;
+};
+
+// The keys that a query sees; either may be empty.
+std::array<Interval, 2> visible_keys(const KeyRange& range, std::size_t query, std::size_t key_count);
 
 struct FarScratch {
   std::vector<double> query, reference, weights, sums;
@@ -16,29 +25,27 @@ struct FarScratch {
 template <class T>
 class FarField {
  public:
-  FarField(MatrixView<const T> queries, MatrixView<const T> keys, const PreparedValues<T>& values,
-           const Gaussian& score, Moments moments, const KeyRange& range);
+  FarField(const Call<T>& call, const PreparedValues<T>& values);
   FarScratch scratch() const;
-  void answer(std::size_t query, FarScratch& scratch, const std::function<void(const QuerySums&)>& finish) const;
+  // `query` of the call, from the keys in `seen`; named `name` to finish.
+  void answer(std::size_t query, std::size_t name, std::span<const Interval> seen, FarScratch& scratch,
+              const Finish& finish) const;
 
  private:
   MatrixView<const T> queries_;
   const TransposedKeys<double> keys_;
   const PreparedValues<T>& values_;
   const Moments moments_;
-  const KeyRange range_;
   const Kernels<double>& kernels_;
+
+  // A weighted key in `seen`, or none.
+  std::size_t first_key(std::span<const Interval> seen) const;
 };
 
-// The keys that a query sees, as at most two intervals [begin, end).
-struct Intervals {
-  std::size_t begin[2], end[2];
-  Intervals(const KeyRange& range, std::size_t query, std::size_t key_count);
-};
-
-// Sets reference to the coordinates of the key nearest to query among the intervals (not empty); returns its index.
+// Sets reference to the coordinates of the key nearest to query among the intervals; returns its index. start: one of
+// them.
 template <class S>
-std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, const Intervals& seen,
-                         const S* query, S* reference);
+std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, std::span<const Interval> seen,
+                         std::size_t start, const S* query, S* reference);
 
 }  // namespace attnpool::detail

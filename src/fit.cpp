@@ -4,6 +4,7 @@
 #include <limits>
 #include <random>
 
+#include "plan.hpp"
 #include "text.hpp"
 #include "validate.hpp"
 
@@ -68,16 +69,24 @@ FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOpt
 
   Options inner;
   inner.threads = options.threads;
+  inner.plan = options.plan;
+  inner.tolerance = options.plan_tolerance;
+  inner.key_weights = options.key_weights;
   if (options.leave_one_out) inner.range = KeyRange::all_but_self();
   if (options.progress)
     inner.progress = [&](double fraction) {
       report.fraction = (report.epoch + fraction) / (options.epochs + 1);
       return options.progress(report);
     };
+  detail::check_options(inner, keys.rows, keys.rows, keys.cols);
+  detail::Workspace<T> workspace;
+  workspace.prepare(values, inner);
   // Loss and gradient at w, entered into the history. False if they are not finite.
   std::vector<double> gradient;
   const auto evaluate = [&] {
-    const LossAndGradient at_w = loss_gradient<T>(keys, keys, values, values, Gaussian(w), options.loss, inner);
+    const Gaussian score(w);
+    const LossAndGradient at_w = detail::loss_gradient<T>({keys, keys, score, detail::moments_of(score), inner}, values,
+                                                          options.loss, workspace);
     gradient = at_w.gradient;
     result.losses.push_back(at_w.loss);
     result.ws.push_back(w);

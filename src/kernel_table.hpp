@@ -50,12 +50,14 @@ struct BlockTask {
 // * delta_p^2 in place of w, where delta_p^2 is the scaled squared distance, in dimension p if per_dimension, else
 // summed over dimensions.
 
-// One query against many keys. Lanes are keys, keys are [dims][key_stride] (transposed) and scaled.
-// relative(k) = |q - k|^2 - |q - r|^2 = sum_d (r - k)(2 q - r - k): exact near the reference key r, however far q is.
+// One query against many keys. Lanes are keys, keys are [dims][key_stride] (transposed).
+// relative(k) = |q - k|^2 - |q - r|^2 in units of the exponent = sum_d factor (r - k) ((q - r) + (q - k)): nothing
+// cancels near the reference key r, however far q is.
 template <class T>
 struct RowTask {
   const T* query;      // [dims]
   const T* reference;  // [dims]: r
+  const T* factor;     // [dims]
   const T* keys;
   std::size_t key_stride;
   std::size_t key_count;
@@ -104,9 +106,59 @@ struct Kernels {
   void (*scale)(T* out, T factor, std::size_t count) noexcept;
 };
 
+// The grid plan (see grid.hpp), in double whatever T is. A cell holds, for each of its planes (what is summed), a
+// polynomial in the local coordinates t_d in [-1, 1] of a box: coefficient (i_0, .., i_(dims - 1)) at
+// [plane][i_0]..[i_(dims - 1)], the last power in rows of `row` = terms rounded up to grid_lanes, padded with zeros.
+inline constexpr std::size_t grid_lanes = 8;
+inline constexpr std::size_t most_terms = 16;
+struct CellShape {
+  std::size_t dims, terms, row, planes;
+  std::size_t rows;  // of one plane: terms^(dims - 1), at most most_terms^2
+};
+
+// moments[cell of point][plane][i] += factor[plane] * t^i for every point.
+struct SpreadTask {
+  CellShape shape;
+  const double* points;  // [count][dims + planes]: local coordinates, factors
+  std::size_t count;
+  const unsigned* cell;  // [count], or null: all in the first
+  double* moments;
+};
+
+// One cell from its neighbours along one dimension: target[.. i ..] += sum over sources s, powers j of
+// matrices[s][j][i] * source[s][.. j ..].
+struct TranslateTask {
+  CellShape shape;
+  std::size_t dim;
+  const double* source;
+  std::size_t source_stride;      // doubles between neighbours
+  const unsigned char* occupied;  // [source_count], occupied_stride apart: 0 where a source is all zero
+  std::size_t occupied_stride;
+  std::size_t source_count;
+  const double* matrices;  // [source_count][terms][row]
+  double* target;
+};
+
+// sums[plane][query] = the polynomial of cell[query] at points[.][query]
+struct EvaluateTask {
+  CellShape shape;
+  const double* cells;
+  const unsigned* cell;
+  const double* points;  // [dims][query_block]
+  std::size_t count;     // at most query_block
+  double* sums;          // [planes][query_block]
+};
+
+struct GridKernels {
+  void (*spread)(const SpreadTask&) noexcept;
+  void (*translate)(const TranslateTask&) noexcept;
+  void (*evaluate)(const EvaluateTask&) noexcept;
+};
+
 struct KernelTable {
   Kernels<float> f32;
   Kernels<double> f64;
+  GridKernels grid;
 };
 
 }  // namespace attnpool::detail

@@ -1,12 +1,13 @@
 #include <algorithm>
+#include <atomic>
 #include <attnpool/pool.hpp>
 #include <cmath>
 #include <functional>
 #include <limits>
 
 #include "dispatch.hpp"
-#include "engine.hpp"
 #include "far.hpp"
+#include "plan.hpp"
 #include "stream.hpp"
 #include "text.hpp"
 #include "threads.hpp"
@@ -14,10 +15,8 @@
 
 namespace attnpool {
 
-namespace {
-
 template <class T>
-void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out) {
+void detail::check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out) {
   detail::check_inputs(queries, keys, values, score);
   detail::check_view("out", out);
   detail::check_equal("out", "rows", out.rows, queries.rows, "queries");
@@ -27,48 +26,58 @@ void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, 
   detail::check_no_overlap("out", out, "values", values);
 }
 
+// workspace must have been prepared for values.
 template <class T>
-void pool_with(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
-               const Options& options, detail::Workspace<T>& workspace) {
-  workspace.values.prepare(values);
-  const auto finish = [&](const detail::QuerySums& q) {
+void detail::pool_with(const Call<T>& call, MatrixView<T> out, Workspace<T>& workspace) {
+  const detail::PreparedValues<T>& values = workspace.values;
+  const Options& options = call.options;
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const bool with_bounds = !options.bounds.empty() || options.report;
+  double bound = 0;  // where the plan knows none of its own for each query
+  std::atomic<double> largest{0};
+  double too_wide = std::numeric_limits<double>::infinity();  // such a query is handed over, and comes again
+  if (with_bounds) {
+    const detail::Choice choice = detail::choose(call, workspace, true);
+    bound = std::max(choice.costs[0].error, choice.costs[1].error);
+    if (choice.plan == Plan::grid) too_wide = choice.tolerance;
+  }
+  const detail::Finish finish = [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     for (std::size_t v = 0; v < out.cols; ++v) {
-      detail::weighted_means(workspace.values, options.range, q, v, mean);
-      for (std::size_t i = 0; i < q.count; ++i) out(q.first + i, v) = static_cast<T>(mean[i]);
+      detail::weighted_means(values, options.range, q, v, mean);
+      for (std::size_t i = 0; i < q.count; ++i) out(q.query(i), v) = static_cast<T>(mean[i]);
+    }
+    if (!with_bounds) return;
+    double block = 0;
+    for (std::size_t i = 0; i < q.count; ++i) {
+      const double own = q.bounds ? q.bounds[i] : q.weight(0, i) > 0 ? bound : nan;
+      if (!options.bounds.empty()) options.bounds[q.query(i)] = own;
+      if (own > block && !(q.bounds && own > too_wide)) block = own;
+    }
+    double seen = largest;
+    while (block > seen && !largest.compare_exchange_weak(seen, block)) {
     }
   };
-  detail::for_each_query<T>(queries, keys, score, detail::Moments::none, options, workspace, std::ref(finish));
+  detail::for_each_query(call, workspace, finish);
+  if (options.report) options.report->bound = largest;
 }
-
-}  // namespace
 
 template <class T>
 void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
-  check_pool<T>(queries, keys, values, score, out);
+  detail::check_pool<T>(queries, keys, values, score, out);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols);
   if (detail::pool_few<T>(queries, keys, values, score, out, options)) return;
   detail::Workspace<T> workspace;
-  pool_with<T>(queries, keys, values, score, out, options, workspace);
-}
-
-template <class T>
-std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options) {
-  detail::check_inputs<T>(queries, keys, values, score);
-  detail::Workspace<T> workspace;
-  workspace.values.prepare(values);
-  const std::string dense = detail::explain_dense<T>(queries, keys, score, options, workspace);
-  if (!detail::is_few(queries.rows, keys.rows)) return dense;
-  return "stream: few queries on many keys, keys and values are read once as they lie; should a query be far from "
-         "every key, or an entry not\n"
-         "finite, it is\n" +
-         dense;
+  workspace.prepare(values, options);
+  detail::pool_with<T>({queries, keys, score, detail::Moments::none, options}, out, workspace);
 }
 
 template <class T>
 void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
                 const Options& options) {
   if (count == 0) detail::bad_argument("count", "must be at least 1, got 0");
-  check_pool<T>(queries, keys, values, score, out);
+  detail::check_pool<T>(queries, keys, values, score, out);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols);
   for (auto [name, rows] : {std::pair{"queries", queries.rows}, {"keys", keys.rows}})
     if (rows % count != 0)
       detail::bad_argument(
@@ -82,10 +91,16 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
   Options inner = options;
   inner.threads = 1;
   inner.progress = {};
+  inner.report = nullptr;
   std::vector<detail::Workspace<T>> workspaces(static_cast<std::size_t>(threads));
   detail::parallel_for(count, threads, options.progress, [&](std::size_t i, int worker) {
-    pool_with<T>(part(queries, i), part(keys, i), part(values, i), score, part(out, i), inner,
-                 workspaces[static_cast<std::size_t>(worker)]);
+    detail::Workspace<T>& workspace = workspaces[static_cast<std::size_t>(worker)];
+    Options own = inner;
+    const std::size_t query_count = queries.rows / count, key_count = keys.rows / count;
+    if (!own.key_weights.empty()) own.key_weights = own.key_weights.subspan(i * key_count, key_count);
+    if (!own.bounds.empty()) own.bounds = own.bounds.subspan(i * query_count, query_count);
+    workspace.prepare(part(values, i), own);
+    detail::pool_with<T>({part(queries, i), part(keys, i), score, detail::Moments::none, own}, part(out, i), workspace);
   });
 }
 
@@ -134,7 +149,7 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
   detail::parallel_for(queries.rows, threads, options.progress, [&](std::size_t q, int worker) {
     Scratch& s = scratches[static_cast<std::size_t>(worker)];
     T* row = weights.row(q);
-    const detail::Intervals seen(options.range, q, count);
+    const std::array<detail::Interval, 2> seen = detail::visible_keys(options.range, q, count);
     bool finite = true;
     for (std::size_t d = 0; d < dims; ++d) {
       finite &= std::isfinite(queries(q, d));
@@ -142,23 +157,31 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
     }
     if (!finite) return std::fill(row, row + count, std::numeric_limits<T>::quiet_NaN());
     std::fill(row, row + count, T(0));
-    if (seen.begin[0] >= seen.end[0] && seen.begin[1] >= seen.end[1]) return;  // no key, no weight
-    detail::find_nearest(kernels, transposed, seen, s.query.data(), s.reference.data());
+    const bool in_first = seen[0].begin < seen[0].end;
+    if (!in_first && seen[1].begin >= seen[1].end) return;  // no key, no weight
+    detail::find_nearest<T>(kernels, transposed, seen, seen[in_first ? 0 : 1].begin, s.query.data(),
+                            s.reference.data());
     T sum = 0;
-    for (int i = 0; i < 2; ++i) {
-      if (seen.begin[i] >= seen.end[i]) continue;
-      const detail::RowTask<T> task{s.query.data(), s.reference.data(),          transposed.keys.data() + seen.begin[i],
-                                    count,          seen.end[i] - seen.begin[i], dims};
-      sum += kernels.weights(task, row + seen.begin[i]);
+    for (const detail::Interval& interval : seen) {
+      if (interval.begin >= interval.end) continue;
+      const detail::RowTask<T> task{s.query.data(),
+                                    s.reference.data(),
+                                    transposed.factor.data(),
+                                    transposed.keys.data() + interval.begin,
+                                    count,
+                                    interval.end - interval.begin,
+                                    dims};
+      sum += kernels.weights(task, row + interval.begin);
     }
     kernels.scale(row, T(1) / sum, count);
   });
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                  \
+  template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>);                      \
+  template void detail::pool_with<T>(const Call<T>&, MatrixView<T>, Workspace<T>&);                              \
   template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                    \
   template void pool_batch<T>(std::size_t, In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&); \
-  template std::string explain_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, const Options&);                    \
   template double pool_error<T>(std::size_t, double);                                                            \
   template void attention_weights<T>(In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);
 ATTNPOOL_INSTANTIATE(float)

@@ -5,12 +5,17 @@
 #include <limits>
 
 #include "text.hpp"
+#include "threads.hpp"
 #include "validate.hpp"
 
 namespace attnpool::detail {
 namespace {
 
 double scale_of(const Gaussian& score, std::size_t d) { return std::abs(score.w_of(d)) * exponent_scale; }
+
+// Coordinates of the row kernels saturate here, so that squares stay finite.
+template <class S>
+constexpr double farthest = sizeof(S) == sizeof(float) ? 0x1p60 : 0x1p500;
 
 // Rounds to T, saturating well below overflow so that differences stay finite.
 template <class T>
@@ -22,7 +27,29 @@ T saturate(double x) {
 }  // namespace
 
 template <class T>
-bool BoundingBox<T>::enclose(MatrixView<const T> points) {
+bool BoundingBox<T>::enclose(MatrixView<const T> points, int threads) {
+  constexpr std::size_t part_rows = 65536;
+  const std::size_t parts = (points.rows + part_rows - 1) / part_rows;
+  if (threads == 1 || parts < 2) return enclose_part(points);
+  std::vector<BoundingBox> part(parts);
+  std::vector<char> finite(parts);
+  parallel_for(parts, threads, {}, [&](std::size_t i, int) {
+    const std::size_t first = i * part_rows;
+    finite[i] = part[i].enclose_part(
+        {points.row(first), std::min(part_rows, points.rows - first), points.cols, points.row_stride});
+  });
+  low = part[0].low;
+  high = part[0].high;
+  for (const BoundingBox& other : part)
+    for (std::size_t d = 0; d < points.cols; ++d) {
+      low[d] = std::min(low[d], other.low[d]);
+      high[d] = std::max(high[d], other.high[d]);
+    }
+  return std::all_of(finite.begin(), finite.end(), [](char f) { return f != 0; });
+}
+
+template <class T>
+bool BoundingBox<T>::enclose_part(MatrixView<const T> points) {
   // Eight rows at a time side by side, so that the loop has no chain of dependent operations and vectorises.
   constexpr std::size_t rows = 8;
   const std::size_t cols = points.cols;
@@ -54,16 +81,16 @@ bool BoundingBox<T>::enclose(MatrixView<const T> points) {
   return std::all_of(check_.begin(), check_.end(), [](T c) { return c == 0; });
 }
 
-namespace {
-
 template <class T>
-void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys) {
-  if (box.enclose(keys)) return;
+void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys, int threads) {
+  if (box.enclose(keys, threads)) return;
   for (std::size_t k = 0; k < keys.rows; ++k)
     for (std::size_t d = 0; d < keys.cols; ++d)
       if (!std::isfinite(keys(k, d)))
         bad_argument("keys[" + text(k) + "," + text(d) + "]", "must be finite, got " + text(keys(k, d)));
 }
+
+namespace {
 
 // out = (in - middle) * factor per column, packed. A single packed column is one long row, so that the loop vectorises
 // along it.
@@ -120,22 +147,29 @@ void PreparedKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, boo
 }
 
 template <class T>
-void PreparedValues<T>::prepare(MatrixView<const T> in) {
+void PreparedValues<T>::prepare(MatrixView<const T> in, std::span<const double> key_weights, int threads) {
+  raw_ = in;
+  weights_ = key_weights;
+  packed_ = false;
   count = in.rows;
   cols = in.cols;
-  const bool finite = box_.enclose(in);
-  if (finite) {
+  weighted = !key_weights.empty();
+  planes = cols + weighted;
+  total_weight = static_cast<double>(count);
+  heaviest = weighted ? std::max(*std::max_element(key_weights.begin(), key_weights.end()), 1e-300) : 1;
+  regular_ = box_.enclose(in, threads) && !weighted;
+  if (regular_) {
     smallest = box_.low;
     largest = box_.high;
-  } else {  // once more, over the finite entries only
+  } else {  // once more, over the entries that count
     constexpr double inf = std::numeric_limits<double>::infinity();
     smallest.assign(cols, inf);
     largest.assign(cols, -inf);
     for (std::size_t k = 0; k < count; ++k)
       for (std::size_t c = 0; c < cols; ++c)
-        if (const double v = static_cast<double>(in(k, c)); std::isfinite(v)) {
-          smallest[c] = std::min(smallest[c], v);
-          largest[c] = std::max(largest[c], v);
+        if (counts(k, c)) {
+          smallest[c] = std::min(smallest[c], static_cast<double>(in(k, c)));
+          largest[c] = std::max(largest[c], static_cast<double>(in(k, c)));
         }
   }
   middle.resize(cols);
@@ -143,7 +177,7 @@ void PreparedValues<T>::prepare(MatrixView<const T> in) {
   per_unit_.resize(cols);
   irregular_.clear();
   for (std::size_t c = 0; c < cols; ++c) {
-    if (smallest[c] > largest[c]) smallest[c] = largest[c] = 0;  // not one finite entry
+    if (smallest[c] > largest[c]) smallest[c] = largest[c] = 0;  // not one entry
     middle[c] = smallest[c] / 2 + largest[c] / 2;
     const double half = largest[c] / 2 - smallest[c] / 2;
     // A power of two >= half, within the range whose reciprocal is normal.
@@ -151,21 +185,38 @@ void PreparedValues<T>::prepare(MatrixView<const T> in) {
     unit[c] = std::ldexp(1.0, exponent);
     per_unit_[c] = std::ldexp(1.0, -exponent);
   }
-  values.resize(checked_product("values", count, cols));
-  move_and_scale(in, middle.data(), per_unit_.data(), values.data());
-  if (finite) return;
-  for (std::size_t k = 0; k < count; ++k)
-    for (std::size_t c = 0; c < cols; ++c)
-      if (!std::isfinite(in(k, c))) values[k * cols + c] = 0;
+  if (regular_) return;
+  bool irregular = false;
+  if (weighted) total_weight = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    if (weighted) total_weight += key_weights[k] / heaviest;
+    for (std::size_t c = 0; c < cols; ++c) irregular |= sees(k) && !std::isfinite(in(k, c));
+  }
+  if (!irregular) return;
   irregular_.resize(checked_product("values", count + 1, cols));
   for (std::size_t k = 0; k < count; ++k)
     for (std::size_t c = 0; c < cols; ++c) {
       Counts n = irregular_[k * cols + c];
-      n.nan += std::isnan(in(k, c));
-      n.positive += std::isinf(in(k, c)) && in(k, c) > 0;
-      n.negative += std::isinf(in(k, c)) && in(k, c) < 0;
+      if (sees(k)) {
+        n.nan += std::isnan(in(k, c));
+        n.positive += std::isinf(in(k, c)) && in(k, c) > 0;
+        n.negative += std::isinf(in(k, c)) && in(k, c) < 0;
+      }
       irregular_[(k + 1) * cols + c] = n;
     }
+}
+
+template <class T>
+void PreparedValues<T>::pack() {
+  if (packed_) return;
+  packed_ = true;
+  values.resize(checked_product("values", count, planes));
+  if (regular_) return move_and_scale(raw_, middle.data(), per_unit_.data(), values.data());
+  std::vector<double> all(1 + cols);
+  for (std::size_t k = 0; k < count; ++k) {
+    factors(k, all.data());
+    for (std::size_t p = 0; p < planes; ++p) values[k * planes + p] = static_cast<T>(all[1 + cols - planes + p]);
+  }
 }
 
 template <class T>
@@ -194,15 +245,16 @@ template <class T>
 TransposedKeys<S>::TransposedKeys(MatrixView<const T> in, const Gaussian& score) : count(in.rows), dims(in.cols) {
   BoundingBox<T> box;
   enclose_keys(box, in);
-  // Beyond this extent the nearest key has all the weight whatever the scale, and squares would overflow.
-  constexpr double largest_extent = sizeof(S) == sizeof(float) ? 0x1p50 : 0x1p480;
-  double extent = 0;
-  for (std::size_t d = 0; d < dims; ++d) extent = std::max(extent, box.half(d) * scale_of(score, d));
+  constexpr int largest_size = sizeof(S) == sizeof(float) ? 50 : 480;
   for (std::size_t d = 0; d < dims; ++d) {
-    centre.push_back(box.middle(d));
     const double s = scale_of(score, d);
-    // Dividing first keeps an infinite extent from making a NaN.
-    scale.push_back(extent <= largest_extent ? s : std::min(s, largest_extent / std::max(box.half(d), 1e-300)));
+    int exponent = s > 0 ? std::ilogb(s) : 0;
+    const double rest = std::ldexp(s, -exponent), size = std::max(std::abs(box.low[d]), std::abs(box.high[d]));
+    // So large that the nearest key has all the weight whatever the scale, while squares would overflow.
+    if (size > 0) exponent = std::min(exponent, largest_size - std::ilogb(size));
+    exponent = std::clamp(exponent, -1020, 1020);
+    scale.push_back(std::ldexp(1.0, exponent));
+    factor.push_back(static_cast<S>(rest * rest));
   }
   keys.resize(checked_product("keys", count, dims));
   for (std::size_t d = 0; d < dims; ++d)
@@ -210,11 +262,20 @@ TransposedKeys<S>::TransposedKeys(MatrixView<const T> in, const Gaussian& score)
 }
 
 template <class S>
-S TransposedKeys<S>::coordinate(double x, std::size_t d) const {
-  constexpr double limit = sizeof(S) == sizeof(float) ? 0x1p60 : 0x1p500;
-  return static_cast<S>(std::clamp((x - centre[d]) * scale[d], -limit, limit));
+template <class T>
+TransposedKeys<S>::TransposedKeys(MatrixView<const T> in, const Gaussian& score, const PreparedValues<T>& values)
+    : TransposedKeys(in, score) {
+  for (std::size_t k = 0; k < count && values.weighted; ++k)
+    if (!values.sees(k)) keys[k] = static_cast<S>(farthest<S>);
 }
 
+template <class S>
+S TransposedKeys<S>::coordinate(double x, std::size_t d) const {
+  return static_cast<S>(std::clamp(x * scale[d], -farthest<S>, farthest<S>));
+}
+
+template void enclose_keys(BoundingBox<float>&, MatrixView<const float>, int);
+template void enclose_keys(BoundingBox<double>&, MatrixView<const double>, int);
 template struct BoundingBox<float>;
 template struct BoundingBox<double>;
 template struct PreparedKeys<float>;
@@ -226,5 +287,8 @@ template struct TransposedKeys<double>;
 template TransposedKeys<float>::TransposedKeys(MatrixView<const float>, const Gaussian&);
 template TransposedKeys<double>::TransposedKeys(MatrixView<const float>, const Gaussian&);
 template TransposedKeys<double>::TransposedKeys(MatrixView<const double>, const Gaussian&);
+template TransposedKeys<double>::TransposedKeys(MatrixView<const float>, const Gaussian&, const PreparedValues<float>&);
+template TransposedKeys<double>::TransposedKeys(MatrixView<const double>, const Gaussian&,
+                                                const PreparedValues<double>&);
 
 }  // namespace attnpool::detail

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine.hpp"
+#include "plan.hpp"
 #include "text.hpp"
 #include "validate.hpp"
 
@@ -55,24 +55,27 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   detail::check_equal("values", "rows", values.rows, keys.rows, "keys");
   if (keys.rows == 0) return;
   PoolState chunk(MatrixView<const T>(queries_.data(), query_count_, dims_), value_cols_, score_);
-  detail::Workspace<T> workspace;
-  workspace.values.prepare(values);
-  const detail::PreparedValues<T>& prepared = workspace.values;
-  detail::for_each_query<T>({queries_.data(), query_count_, dims_}, keys, score_, detail::Moments::none, options,
-                            workspace, [&](const detail::QuerySums& q) {
-                              for (std::size_t i = 0; i < q.count; ++i) {
-                                const double l = q.of(0, i);
-                                const std::size_t query = q.first + i;
-                                chunk.m_[query] = -ln2 * q.reference;
-                                chunk.l_[query] = l;
-                                for (std::size_t v = 0; v < value_cols_; ++v) {
-                                  const double irregular = prepared.irregular(options.range, query, v);
-                                  chunk.acc_[query * value_cols_ + v] =
-                                      irregular != 0 ? irregular
-                                                     : prepared.unit[v] * q.of(1 + v, i) + prepared.middle[v] * l;
-                                }
-                              }
-                            });
+  detail::check_options(options, query_count_, keys.rows, dims_);
+  detail::PreparedValues<T> prepared;
+  prepared.prepare(values, options.key_weights);
+  prepared.pack();
+  detail::DenseWorkspace<T> workspace;
+  const MatrixView<const T> queries(queries_.data(), query_count_, dims_);
+  const detail::Finish finish = [&](const detail::QuerySums& q) {
+    for (std::size_t i = 0; i < q.count; ++i) {
+      const double l = q.weight(0, i) * prepared.heaviest;
+      const std::size_t query = q.query(i);
+      chunk.m_[query] = -ln2 * q.reference;
+      chunk.l_[query] = l;
+      for (std::size_t v = 0; v < value_cols_; ++v) {
+        const double irregular = prepared.irregular(options.range, query, v);
+        chunk.acc_[query * value_cols_ + v] =
+            irregular != 0 ? irregular
+                           : prepared.unit[v] * (q.value(0, v, i) * prepared.heaviest) + prepared.middle[v] * l;
+      }
+    }
+  };
+  detail::run_dense<T>({queries, keys, score_, detail::Moments::none, options}, prepared, workspace, finish);
   merge(chunk);
 }
 

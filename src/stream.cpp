@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "aligned.hpp"
+#include "dense.hpp"
 #include "dispatch.hpp"
-#include "far.hpp"
 #include "threads.hpp"
 
 namespace attnpool::detail {
@@ -24,7 +24,9 @@ struct Piece {  // keys of one query that one task streams
 template <class T>
 bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score,
               MatrixView<T> out, const Options& options) {
-  if (!is_few(queries.rows, keys.rows)) return false;
+  const bool plain = (options.plan == Plan::automatic || options.plan == Plan::dense) && options.key_weights.empty() &&
+                     options.bounds.empty();
+  if (!is_few(queries.rows, keys.rows) || !plain) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   std::vector<T> scale, query_copy;
@@ -37,15 +39,15 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
   std::vector<Piece> pieces;
   for (std::size_t q = 0; q < queries.rows; ++q) {
     for (std::size_t d = 0; d < dims; ++d) query_copy.push_back(queries(q, d));
-    const Intervals seen(options.range, q, keys.rows);
+    const auto seen = visible_keys(options.range, q, keys.rows);
     // All keys, or all but one: keys that nobody sees would not be found out if they are not finite.
-    if (seen.begin[0] != 0 || seen.end[1] != keys.rows) return false;
-    for (std::size_t k = seen.end[0]; k < seen.begin[1]; ++k)
+    if (seen[0].begin != 0 || seen[1].end != keys.rows) return false;
+    for (std::size_t k = seen[0].end; k < seen[1].begin; ++k)
       for (std::size_t d = 0; d < dims; ++d)
         if (!std::isfinite(keys(k, d))) return false;
-    for (int i = 0; i < 2; ++i)
-      for (std::size_t k = seen.begin[i]; k < seen.end[i]; k += piece_keys)
-        pieces.push_back({q, k, std::min(piece_keys, seen.end[i] - k)});
+    for (const Interval& interval : seen)
+      for (std::size_t k = interval.begin; k < interval.end; k += piece_keys)
+        pieces.push_back({q, k, std::min(piece_keys, interval.end - k)});
   }
   const std::vector<T> origin(values.row(0), values.row(0) + cols);
   const Kernels<T>& kernels = active_kernels<T>();

@@ -12,6 +12,12 @@ std::atomic<std::size_t> alive{0}, peak{0};
 std::atomic<long> until_failure{0};  // the allocation that counts down to 0 fails
 
 bool is_to_fail() { return until_failure.load() > 0 && until_failure.fetch_sub(1) == 1; }
+thread_local int successes_left = -1;  // < 0: no limit
+
+bool fails() {
+  if (successes_left > 0) return --successes_left, false;
+  return successes_left == 0;
+}
 
 void* counted(void* p) {
   if (p == nullptr || is_to_fail()) {
@@ -37,13 +43,15 @@ std::size_t PeakBytes::alive_now() const { return alive.load() - before_; }
 FailAllocation::FailAllocation(long n) { until_failure = n; }
 FailAllocation::~FailAllocation() { until_failure = 0; }
 bool FailAllocation::has_failed() const { return until_failure.load() <= 0; }
+FailingAllocation::FailingAllocation(int successes) { successes_left = successes; }
+FailingAllocation::~FailingAllocation() { successes_left = -1; }
 }  // namespace attnpool::test
 
 // The array and nothrow forms call these.
-void* operator new(std::size_t size) { return counted(std::malloc(size == 0 ? 1 : size)); }
+void* operator new(std::size_t size) { return counted(fails() ? nullptr : std::malloc(size == 0 ? 1 : size)); }
 void* operator new(std::size_t size, std::align_val_t align) {
   const std::size_t unit = static_cast<std::size_t>(align);
-  return counted(std::aligned_alloc(unit, (size + unit - 1) / unit * unit));
+  return counted(fails() ? nullptr : std::aligned_alloc(unit, (size + unit - 1) / unit * unit));
 }
 void operator delete(void* p) noexcept { release(p); }
 void operator delete(void* p, std::size_t) noexcept { release(p); }

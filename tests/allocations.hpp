@@ -1,5 +1,5 @@
 #pragma once
-// Counts the bytes that operator new has handed out in this program, and makes it fail.
+// Counts the bytes that operator new has handed out in this program, and lets it fail.
 #include <cstddef>
 
 namespace attnpool::test {
@@ -23,6 +23,15 @@ class FailAllocation {
   FailAllocation(const FailAllocation&) = delete;
   FailAllocation& operator=(const FailAllocation&) = delete;
   bool has_failed() const;
+};
+
+/// While it lives, operator new fails on this thread after `successes` more calls.
+class FailingAllocation {
+ public:
+  explicit FailingAllocation(int successes);
+  ~FailingAllocation();
+  FailingAllocation(const FailingAllocation&) = delete;
+  FailingAllocation& operator=(const FailingAllocation&) = delete;
 };
 
 }  // namespace attnpool::test

@@ -84,10 +84,11 @@ TEST_P(Threads, AQueryAloneGivesTheSameBitsAsInAnyBatch) {
         if (dims == 6) whole.score = Gaussian(0.3);
         for (std::size_t q = 3; q < 67; q += 9)
           whole.queries(q, 0) = T(500) * static_cast<T>(q);  // some neighbours are far
+        whole.options.plan = Plan::dense;
         const auto batch = whole.pool();
         const auto slice = [&](std::size_t first, std::size_t count) {
           Matrix<T> out(count, 3);
-          pool<T>(whole.queries.rows(first, count), whole.keys, whole.values, whole.score, out.view());
+          pool<T>(whole.queries.rows(first, count), whole.keys, whole.values, whole.score, out.view(), whole.options);
           for (std::size_t i = 0; i < count; ++i)
             EXPECT_TRUE(same_bits<T>({&out(i, 0), 1, 3}, {&batch(first + i, 0), 1, 3}))
                 << "query " << first + i << " in " << first << " + " << count << ", " << whole.shape() << ": "
@@ -105,11 +106,12 @@ TEST_P(Threads, AQueryAloneWithItsOwnRangeToo) {
     using T = decltype(zero);
     for (const std::size_t key_count : {20, 300, 9000}) {
       auto whole = Problem<T>::random(40, key_count, 1, 1);
+      whole.options.plan = Plan::dense;
       for (const bool leave_one_out : {true, false}) {
         whole.options.range = leave_one_out ? KeyRange::all_but_self() : KeyRange::causal(3);
         const auto batch = whole.pool();
         for (std::ptrdiff_t q = 0; q < 40; ++q) {
-          Options options;
+          Options options = whole.options;
           options.range = leave_one_out ? KeyRange::all_but_self(q) : KeyRange::causal(q + 3);
           T alone;
           pool<T>(whole.queries.rows(static_cast<std::size_t>(q), 1), whole.keys, whole.values, whole.score,
@@ -198,6 +200,7 @@ TEST(ThreadCount, InsideAParallelRegionItIsOne) {
 TEST(ThreadCount,
      AChildForkedAfterAParallelCallComputes) {  // GCC's runtime has no threads there, and would wait for them
   auto problem = Problem<float>::random(200, 20'000);
+  problem.options.plan = Plan::dense;
   problem.options.threads = 4;
   const auto want = problem.pool();
   const pid_t child = fork();

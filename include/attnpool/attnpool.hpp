@@ -5,6 +5,8 @@
 #include <attnpool/isa.hpp>
 #include <attnpool/options.hpp>
 #include <attnpool/pool.hpp>
+#include <attnpool/plan.hpp>
+#include <attnpool/prepared.hpp>
 #include <attnpool/range.hpp>
 #include <attnpool/reference.hpp>
 #include <attnpool/score.hpp>

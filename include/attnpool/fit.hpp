@@ -17,15 +17,19 @@ struct FitProgress {
 };
 
 struct FitOptions {
-  std::vector<double> w0 =
-      {};  ///< one entry, or one per dimension; empty: one, uniform in [0, 1) from seed, as in the chapter
+  /// One entry, or one per dimension; empty: one, uniform in [0, 1) from seed, as in the chapter.
+  std::vector<double> w0 = {};
   std::uint64_t seed = 0;
   Loss loss = Loss::mean;
-  double learning_rate = 0.5;  ///< > 0
-  int epochs = 5;              ///< >= 0 steps of full-batch gradient descent, w -= learning_rate * gradient
-  bool leave_one_out = true;   ///< each point left out of its own prediction; without it w grows without bound
-  double tolerance = 0;        ///< > 0: stop when a step changes every w by at most tolerance * |w|
-  int threads = 0;             ///< as Options::threads
+  double learning_rate = 0.5;   ///< > 0
+  int epochs = 5;               ///< >= 0 steps of full-batch gradient descent, w -= learning_rate * gradient
+  bool leave_one_out = true;    ///< each point left out of its own prediction; without it w grows without bound
+  double tolerance = 0;         ///< > 0: stop when a step changes every w by at most tolerance * |w|
+  Plan plan = Plan::automatic;  ///< as Options::plan
+  double plan_tolerance = 0;    ///< as Options::tolerance
+  int threads = 0;              ///< as Options::threads
+  /// Of the points as keys, as Options::key_weights; the loss counts all alike.
+  std::span<const double> key_weights = {};
   std::function<bool(const FitProgress&)> progress = {};  ///< return false to stop
 };
 

@@ -1,6 +1,8 @@
 #pragma once
+#include <attnpool/plan.hpp>
 #include <attnpool/range.hpp>
 #include <functional>
+#include <span>
 #include <stdexcept>
 
 namespace attnpool {
@@ -15,10 +17,23 @@ using Progress = std::function<bool(double)>;
 
 struct Options {
   KeyRange range = KeyRange::all();
+  /// automatic: by predicted cost, see explain_pool.
+  Plan plan = Plan::automatic;
+  /// Error that the grid plan may make, relative to the range of a value column, in [1e-12, 0.1]. 0: 1e-6 for float,
+  /// 1e-11 for double.
+  double tolerance = 0;
+  /// Weight c_k >= 0 of each key, finite, [K]: out = sum_k c_k p_k value_k / sum_k c_k p_k. Empty: all 1. A key of
+  /// weight 0 is not seen.
+  std::span<const double> key_weights = {};
   /// 0: the environment variable ATTNPOOL_NUM_THREADS, else OpenMP's own choice. Inside somebody else's parallel
   /// region, and in a child forked after a parallel call, one thread. Results do not depend on it.
   int threads = 0;
   Progress progress = {};
+  /// pool() only, [Q] or empty: bounds[q] of the error of row q of out,
+  /// |out - exact| <= bounds[q] * (largest - smallest value of the column) + epsilon * largest |value|. NaN where out
+  /// is.
+  std::span<double> bounds = {};
+  Report* report = nullptr;
 };
 
 /// The number of threads that a call with options.threads = requested would use. Throws std::invalid_argument for a

@@ -4,7 +4,8 @@
 #include <attnpool/view.hpp>
 #include <string>
 
-/// Attention pooling with a Gaussian score, exact, in O(Q K (D + V)) time and O(K (D + V)) extra memory.
+/// Attention pooling with a Gaussian score, in O(Q K (D + V)) time at worst (Plan::dense) and O((Q + K) V) where Plan::grid
+/// serves, with O(K (D + V)) extra memory.
 ///
 /// Shapes    queries [Q, D], keys [K, D], values [K, V]; D, V, K >= 1, Q >= 0. Rows may be strided, any alignment.
 /// Aliasing  out must not overlap an input.
@@ -16,10 +17,12 @@
 ///           answer). Far from every key the nearest keys decide, however far (weights are relative to the nearest key,
 ///           computed without cancellation in double); coordinates saturate 2^500 bandwidths from the keys (2^60 in
 ///           attention_weights<float>, which computes in float).
-/// Error     see pool_error; out lies within the smallest and the largest value of its column.
-/// Bits      do not depend on the number of threads, nor on the other queries of the call, except that at most 4
-///           queries on at least 32768 keys are answered by another order of summation (one pass over keys and values
-///           as they lie); see Isa for ISAs.
+/// Error     dense: see pool_error; grid: at most Options::tolerance; Options::bounds tells for each query. out lies within
+///           the smallest and the largest value of its column.
+/// Bits      do not depend on the number of threads. With Plan::dense they do not depend on the other queries of the call
+///           either, except that at most 4 queries on at least 32768 keys are answered by another order of summation (one
+///           pass over keys and values as they lie); Plan::automatic chooses by the sizes and a sample of the call. See
+///           Isa for ISAs.
 
 namespace attnpool {
 
@@ -32,12 +35,16 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, Matrix
 /// Many problems of one shape in one call. With Q = queries.rows / count and K = keys.rows / count, problem i is rows
 /// [i Q, (i + 1) Q) of queries and out, and rows [i K, (i + 1) K) of keys and values. Each gives the same bits as
 /// pool() of it alone (but for the exception above); options.range counts within a problem. Threads share the problems.
+/// options.report is not filled in.
 template <class T>
 void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
                 const Options& options = {});
 
-/// How pool() would go about this call and why: instruction set, threads, blocks, form of the distances, kernel. For
-/// people; the wording is not part of the interface. Errors as pool().
+/// How pool() would go about this call and why. Errors as pool().
+template <class T>
+Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options = {});
+
+/// explain().text()
 template <class T>
 std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options = {});
 

@@ -1,4 +1,4 @@
-#include "engine.hpp"
+#include "dense.hpp"
 
 #include <algorithm>
 #include <attnpool/isa.hpp>
@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "dispatch.hpp"
-#include "far.hpp"
 #include "text.hpp"
 #include "threads.hpp"
 #include "validate.hpp"
@@ -19,21 +18,28 @@ constexpr std::size_t chunk_bytes = std::size_t{512} << 10;
 
 template <class T>
 struct Engine {
-  const MatrixView<const T> queries, raw_keys;
-  const Gaussian& score;
-  const Moments moments;
-  const Options& options;
-  Workspace<T>& workspace;
-  const std::function<void(const QuerySums&)>& finish;
-  const Kernels<T>& kernels = active_kernels<T>();
+  const Call<T>& call;
+  const PreparedValues<T>& values;
+  DenseWorkspace<T>& workspace;
+  const Finish& finish;
+  const Selection* selection;
 
+  const MatrixView<const T> queries = call.queries;
+  const KeyRange& range = call.options.range;
+  const Kernels<T>& kernels = active_kernels<T>();
   const PreparedKeys<T>& keys = workspace.keys;
-  const PreparedValues<T>& values = workspace.values;
-  const std::size_t parameters = moments == Moments::none ? 0 : moments == Moments::scalar ? 1 : keys.dims;
-  const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.cols);
-  const std::size_t chunk = keys_filling<T>(chunk_bytes, keys.dims, values.cols);
+  const std::size_t parameters = parameter_count(call.moments, keys.dims);
+  const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.planes);
+  const std::size_t chunk = keys_filling<T>(chunk_bytes, keys.dims, values.planes);
   const std::size_t chunks = (keys.count + chunk - 1) / chunk;
   const std::size_t blocks = (queries.rows + query_block - 1) / query_block;
+
+  // The caller's number of a query, and the number here of the key that it does not see.
+  std::size_t name(std::size_t q) const { return selection ? selection->query_order[q] : q; }
+  std::size_t excluded(std::size_t q) const {
+    const std::size_t k = range.excluded(name(q), keys.count);
+    return selection && selection->key_position && k != KeyRange::none ? selection->key_position[k] : k;
+  }
 
   void make_scratch(std::size_t threads) const {
     workspace.far.assign(queries.rows, 0);
@@ -100,9 +106,8 @@ struct Engine {
     for (std::size_t i = 0; i < lanes; ++i) {
       const std::size_t q = block * query_block + std::min(i, last_query);
       const auto local = [&](std::size_t k) { return std::clamp<std::size_t>(k, first, first + count) - first; };
-      const std::size_t begin = local(options.range.begin(q, keys.count)),
-                        end = local(options.range.end(q, keys.count));
-      const std::size_t x = options.range.excluded(q, keys.count);
+      const std::size_t begin = local(range.begin(q, keys.count)), end = local(range.end(q, keys.count));
+      const std::size_t x = excluded(q);
       any |= begin < end;
       out[i] = static_cast<T>(begin);
       out[query_block + i] = static_cast<T>(end);
@@ -112,21 +117,21 @@ struct Engine {
     return any;
   }
 
-  // Adds the sums of one block against one chunk to totals [sum_count][query_block].
-  void add_chunk(std::size_t block, std::size_t c, std::size_t lanes, bool in_range, Scratch<T>& s,
-                 double* totals) const {
-    const std::size_t first = c * chunk, count = std::min(chunk, keys.count - first);
-    const bool ranged = !(options.range.is_same_for_all_queries() && options.range.begin(0, keys.count) <= first &&
-                          options.range.end(0, keys.count) >= first + count);
+  // Adds the sums of one block against keys [first, first + count), at most a chunk, to totals
+  // [sum_count][query_block].
+  void add_keys(std::size_t block, std::size_t first, std::size_t count, std::size_t lanes, bool in_range,
+                Scratch<T>& s, double* totals) const {
+    const bool ranged = !(range.is_same_for_all_queries() && range.begin(0, keys.count) <= first &&
+                          range.end(0, keys.count) >= first + count);
     if (ranged && !load_visible(block, lanes, first, count, s.visible.data())) return;
     BlockTask<T> task{};
     task.queries = s.queries.data();
     task.lane_count = lanes;
     task.keys = keys.keys.data() + first * keys.dims;
-    task.values = values.values.data() + first * values.cols;
+    task.values = values.values.data() + first * values.planes;
     task.key_count = count;
     task.dims = keys.dims;
-    task.cols = values.cols;
+    task.cols = values.planes;
     task.form = keys.form;
     task.scale = keys.raw_scale.data();
     task.key_norms = keys.form == Form::product ? keys.norms.data() + first : nullptr;
@@ -134,16 +139,36 @@ struct Engine {
     task.visible = ranged ? s.visible.data() : nullptr;
     task.tile = s.tile.data();
     task.sums = s.sums.data();
-    if (moments == Moments::none) {
+    if (call.moments == Moments::none) {
       kernels.pool(task);
     } else {
-      kernels.gradient(task, moments == Moments::per_dimension);
+      kernels.gradient(task, call.moments == Moments::per_dimension);
     }
     for (std::size_t i = 0; i < sum_count; ++i)
       for (std::size_t lane = 0; lane < lanes; ++lane) {
         const T* hi = s.sums.data() + i * 2 * query_block + lane;
         totals[i * query_block + lane] += static_cast<double>(hi[0]) + static_cast<double>(hi[query_block]);
       }
+  }
+  void add_chunk(std::size_t block, std::size_t c, std::size_t lanes, bool in_range, Scratch<T>& s,
+                 double* totals) const {
+    add_keys(block, c * chunk, std::min(chunk, keys.count - c * chunk), lanes, in_range, s, totals);
+  }
+
+  // A whole block by one thread.
+  void answer_block(std::size_t block, Scratch<T>& s) {
+    const std::size_t lanes = padded_lanes(block);
+    const bool in_range = load_queries(block, lanes, s.queries.data());
+    std::fill(s.totals.begin(), s.totals.end(), 0.0);
+    if (selection && selection->select) {
+      selection->select(block * query_block, queries_in(block), s.runs);
+      for (const Interval& run : s.runs)
+        for (std::size_t k = run.begin; k < run.end; k += chunk)
+          add_keys(block, k, std::min(chunk, run.end - k), lanes, in_range, s, s.totals.data());
+    } else {
+      for (std::size_t c = 0; c < chunks; ++c) add_chunk(block, c, lanes, in_range, s, s.totals.data());
+    }
+    finish_block(block, s.totals.data());
   }
 
   std::size_t padded_lanes(std::size_t block) const {
@@ -157,30 +182,33 @@ struct Engine {
   }
 
   bool sees_nothing(std::size_t q) const {
-    const std::size_t b = options.range.begin(q, keys.count), e = options.range.end(q, keys.count),
-                      x = options.range.excluded(q, keys.count);
+    const std::size_t b = range.begin(q, keys.count), e = range.end(q, keys.count), x = excluded(q);
     return e - b == (b <= x && x < e ? 1u : 0u);
   }
 
   void finish_block(std::size_t block, double* totals) {
     const std::size_t first = block * query_block, count = queries_in(block);
+    const std::uint32_t* order = selection ? selection->query_order + first : nullptr;
+    const QuerySums q{count, first, order, totals, query_block, 1 + values.planes, values.weighted, 0, nullptr};
+    double* weight = totals + (values.weighted ? query_block : 0);
     for (std::size_t i = 0; i < count; ++i) {
       if (!is_finite(first + i)) {
-        totals[i] = std::numeric_limits<double>::quiet_NaN();
-      } else if (!(totals[i] >= smallest_sum)) {
+        weight[i] = std::numeric_limits<double>::quiet_NaN();
+      } else if (!(weight[i] >= smallest_sum)) {
         workspace.far[first + i] = !sees_nothing(first + i);
       }
     }
-    finish({first, count, totals, query_block, 0});
+    finish(q);
   }
 
   int threads() const {
     const double pairs = static_cast<double>(queries.rows) * static_cast<double>(keys.count);
-    return threads_for(options.threads, pairs * static_cast<double>(keys.dims + values.cols * (1 + parameters) + 14));
+    return threads_for(call.options.threads,
+                       pairs * static_cast<double>(keys.dims + values.planes * (1 + parameters) + 14));
   }
   // Few blocks of queries, many keys: then threads share the chunks.
   bool shares_chunks(int thread_count) const {
-    return thread_count > 1 && chunks > 1 && blocks < 2 * static_cast<std::size_t>(thread_count);
+    return !selection && thread_count > 1 && chunks > 1 && blocks < 2 * static_cast<std::size_t>(thread_count);
   }
 
   std::string explain() const {
@@ -195,7 +223,8 @@ struct Engine {
     const char* form = keys.form == Form::scaled ? "scaled beforehand"
                        : keys.form == Form::raw  ? "raw, scaled after the subtraction"
                                                  : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
-    std::string s = "dense on " + std::string(name(active_isa())) + ": every query against every key it may see\n";
+    std::string s =
+        "dense on " + std::string(attnpool::name(active_isa())) + ": every query against every key it may see\n";
     s += "  work     " + text(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + text(query_block) +
          " queries x " + text(chunks) + (chunks == 1 ? " chunk" : " chunks") + " of " +
          text(std::min(chunk, keys.count)) + " keys, " + text(thread_count) +
@@ -207,8 +236,9 @@ struct Engine {
          " bandwidths from their centre\n";
     s += "  kernel   " + text(kernels.lanes) + " queries a register, ";
     if (keys.dims == 1) s += text(unclamped) + " of " + text(blocks) + " blocks need no clamp, ";
-    s += values.cols == 1 ? "sums stay in registers"
-                          : "weights of " + text(tile_keys) + " keys at a time, then " + text(values.cols) + " columns";
+    s += values.planes == 1
+             ? "sums stay in registers"
+             : "weights of " + text(tile_keys) + " keys at a time, then " + text(values.planes) + " columns";
     return s + "\n";
   }
 
@@ -217,18 +247,12 @@ struct Engine {
     make_scratch(static_cast<std::size_t>(threads));
     std::vector<Scratch<T>>& scratches = workspace.scratch;
     if (!shares_chunks(threads)) {
-      parallel_for(blocks, threads, options.progress, [&](std::size_t block, int worker) {
-        Scratch<T>& s = scratches[worker];
-        const std::size_t lanes = padded_lanes(block);
-        const bool in_range = load_queries(block, lanes, s.queries.data());
-        std::fill(s.totals.begin(), s.totals.end(), 0.0);
-        for (std::size_t c = 0; c < chunks; ++c) add_chunk(block, c, lanes, in_range, s, s.totals.data());
-        finish_block(block, s.totals.data());
-      });
+      parallel_for(blocks, threads, call.options.progress,
+                   [&](std::size_t block, int worker) { answer_block(block, scratches[worker]); });
     } else {  // the sums of the chunks are then added in order
       const std::size_t size = sum_count * query_block;
       std::vector<double> parts(checked_product("values", blocks * chunks, size));
-      parallel_for(blocks * chunks, threads, options.progress, [&](std::size_t task, int worker) {
+      parallel_for(blocks * chunks, threads, call.options.progress, [&](std::size_t task, int worker) {
         Scratch<T>& s = scratches[worker];
         const std::size_t block = task / chunks, lanes = padded_lanes(block);
         const bool in_range = load_queries(block, lanes, s.queries.data());
@@ -242,58 +266,56 @@ struct Engine {
         finish_block(block, s.totals.data());
       }
     }
+    answer_far(threads);
+  }
+
+  void answer_far(int threads) {
     std::vector<std::size_t> far_queries;
     for (std::size_t q = 0; q < queries.rows; ++q)
       if (workspace.far[q]) far_queries.push_back(q);
     if (far_queries.empty()) return;
-    const FarField<T> field(queries, raw_keys, values, score, moments, options.range);
+    const FarField<T> field(call, values);
     std::vector<FarScratch> far_scratches;
     for (int t = 0; t < threads; ++t) far_scratches.push_back(field.scratch());
-    parallel_for(far_queries.size(), threads, options.progress,
-                 [&](std::size_t i, int worker) { field.answer(far_queries[i], far_scratches[worker], finish); });
+    parallel_for(far_queries.size(), threads, call.options.progress, [&](std::size_t i, int worker) {
+      const std::size_t q = far_queries[i];
+      if (!selection) return field.answer(q, q, visible_keys(range, q, keys.count), far_scratches[worker], finish);
+      std::vector<Interval>& runs = workspace.scratch[worker].runs;
+      runs.assign(1, {0, keys.count});
+      if (selection->select) selection->select(q, 1, runs);
+      const std::size_t x = excluded(q);
+      for (std::size_t r = 0; r < runs.size(); ++r)
+        if (runs[r].begin <= x && x < runs[r].end) {
+          runs.push_back({x + 1, runs[r].end});
+          runs[r].end = x;
+          break;
+        }
+      field.answer(q, name(q), runs, far_scratches[worker], finish);
+    });
   }
 };
 
 }  // namespace
 
 template <class T>
-void for_each_query(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score, Moments moments,
-                    const Options& options, Workspace<T>& workspace,
-                    const std::function<void(const QuerySums&)>& finish) {
-  workspace.keys.prepare(keys, score, moments == Moments::none);
-  if (queries.rows > 0) Engine<T>{queries, keys, score, moments, options, workspace, finish}.run();
+void run_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace, const Finish& finish,
+               const Selection* selection) {
+  workspace.keys.prepare(call.keys, call.score, call.moments == Moments::none);
+  if (call.queries.rows > 0) Engine<T>{call, values, workspace, finish, selection}.run();
 }
 
 template <class T>
-std::string explain_dense(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score,
-                          const Options& options, Workspace<T>& workspace) {
-  workspace.keys.prepare(keys, score, true);
-  if (queries.rows == 0) return "nothing to do: no queries\n";
-  const std::function<void(const QuerySums&)> none;
-  return Engine<T>{queries, keys, score, Moments::none, options, workspace, none}.explain();
+std::string explain_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace) {
+  workspace.keys.prepare(call.keys, call.score, true);
+  if (call.queries.rows == 0) return "nothing to do: no queries\n";
+  const Finish none;
+  return Engine<T>{call, values, workspace, none, nullptr}.explain();
 }
 
-template <class T>
-void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v,
-                    double* mean) {
-  const double middle = values.middle[v], unit = values.unit[v], low = values.smallest[v], high = values.largest[v];
-  for (std::size_t i = 0; i < q.count; ++i) {
-    const double x = middle + unit * (q.of(1 + v, i) / q.of(0, i));  // 0 / 0 is NaN, as wanted where nothing was seen
-    const double not_above = x > high ? high : x;
-    mean[i] = not_above < low ? low : not_above;
-  }
-  if (values.all_finite()) return;
-  for (std::size_t i = 0; i < q.count; ++i)
-    if (const double irregular = values.irregular(range, q.first + i, v); irregular != 0 && q.of(0, i) > 0)
-      mean[i] = irregular;
-}
-
-#define ATTNPOOL_INSTANTIATE(T)                                                                                    \
-  template void for_each_query(MatrixView<const T>, MatrixView<const T>, const Gaussian&, Moments, const Options&, \
-                               Workspace<T>&, const std::function<void(const QuerySums&)>&);                       \
-  template std::string explain_dense(MatrixView<const T>, MatrixView<const T>, const Gaussian&, const Options&,    \
-                                     Workspace<T>&);                                                               \
-  template void weighted_means(const PreparedValues<T>&, const KeyRange&, const QuerySums&, std::size_t, double*);
+#define ATTNPOOL_INSTANTIATE(T)                                                                        \
+  template void run_dense(const Call<T>&, const PreparedValues<T>&, DenseWorkspace<T>&, const Finish&, \
+                          const Selection*);                                                           \
+  template std::string explain_dense(const Call<T>&, const PreparedValues<T>&, DenseWorkspace<T>&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

@@ -1,0 +1,330 @@
+#ifndef ATTNPOOL_ATTNPOOL_H
+#define ATTNPOOL_ATTNPOOL_H
+/// attnpool from C (C99, and C++): attention pooling, Nadaraya-Watson kernel regression with a Gaussian kernel.
+///
+///   out[q,:] = sum_k softmax_k(-1/2 |w (query_q - key_k)|^2) * values[k,:]      w = 1 / bandwidth
+///
+/// Element  _f32 works on float, _f64 on double; w, losses and what a state sums are double in both.
+/// Shapes   queries [Q, D], keys [K, D], values [K, V], out [Q, V]; D, V, K >= 1, Q >= 0. Row-major, rows may be
+///          strided, any alignment. w has one entry for all dimensions or D of them.
+/// Units    w is in 1 / unit of the keys; strides and counts are in elements, never bytes.
+/// Memory   arrays are the caller's and are read or written during the call only. What a function creates, the destroy
+///          function of the same name frees.
+/// Aliasing an output must not overlap an input or another output, except where a function says so.
+/// Errors   every function that can fail returns an attnpool_status; attnpool_last_error() says which argument was
+///          wrong and what its value was. Arguments are checked before anything is written.
+/// Threads  functions may be called from several threads at once, but a state is one thread's at a time while it
+///          changes, and the instruction set is to be forced while nobody computes. No C++ exception leaves a function.
+///
+/// What results are exact to, and the special cases (no key seen, far from every key, NaN), stand in pool.hpp,
+/// gradient.hpp, state.hpp, fit.hpp and vmath.hpp: each function gives the bits of its C++ namesake.
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <attnpool/version.hpp>  // the version macros; nothing else of it is seen by C
+
+#ifdef __cplusplus
+#define ATTNPOOL_NOEXCEPT noexcept
+extern "C" {
+#else
+#define ATTNPOOL_NOEXCEPT
+#endif
+
+// ---- status ------------------------------------------------------------------------------------
+
+typedef enum attnpool_status {
+  ATTNPOOL_OK = 0,
+  ATTNPOOL_INVALID_ARGUMENT = 1,  ///< also an environment variable ATTNPOOL_* that cannot be followed
+  ATTNPOOL_CANCELLED = 2,         ///< a progress callback asked to stop; outputs are unspecified
+  ATTNPOOL_OUT_OF_MEMORY = 3,     ///< outputs are unspecified
+  ATTNPOOL_INTERNAL_ERROR = 4     ///< anything else, such as an exception thrown by a callback written in C++
+} attnpool_status;
+
+/// "ok", "invalid argument", "cancelled", "out of memory", "internal error"; "unknown status" for any other number.
+const char* attnpool_status_string(int status) ATTNPOOL_NOEXCEPT;
+
+/// What the last call of this thread that failed had to say, for instance "keys: data is null for shape 3 x 1"; at most
+/// 511 bytes. "" before the first failure. Calls that succeed leave it alone; the next failure on this thread
+/// overwrites it.
+const char* attnpool_last_error(void) ATTNPOOL_NOEXCEPT;
+
+/// Version of the linked library, "major.minor.patch"; compare with the macros ATTNPOOL_VERSION_*.
+const char* attnpool_version(void) ATTNPOOL_NOEXCEPT;
+
+// ---- matrices ----------------------------------------------------------------------------------
+
+/// A row-major matrix: element (r, c) is data[r * row_stride + c], row_stride >= cols. Written in place as
+/// (attnpool_in_f64){x, rows, cols, cols}. data may be NULL if the matrix has no elements.
+typedef struct attnpool_in_f32 {
+  const float* data;
+  size_t rows, cols, row_stride;
+} attnpool_in_f32;
+typedef struct attnpool_in_f64 {
+  const double* data;
+  size_t rows, cols, row_stride;
+} attnpool_in_f64;
+
+/// The same, to be written to.
+typedef struct attnpool_out_f32 {
+  float* data;
+  size_t rows, cols, row_stride;
+} attnpool_out_f32;
+typedef struct attnpool_out_f64 {
+  double* data;
+  size_t rows, cols, row_stride;
+} attnpool_out_f64;
+
+// ---- options -----------------------------------------------------------------------------------
+// Options grow at their end from version to version. struct_size tells which fields the caller knows: an older caller
+// gets the defaults in those it does not; a newer caller is served as long as the fields that this library does not
+// know are zero, and refused otherwise. Zero in a new field always means what older versions did. A NULL pointer to
+// options means the defaults.
+
+/// Called on the calling thread, about ten times a second, with the fraction done in [0, 1]. Return 0 to go on,
+/// anything else to stop. It must return: no longjmp out of it.
+typedef int (*attnpool_progress)(void* user, double fraction);
+
+/// Which keys query i sees.
+enum attnpool_range {
+  ATTNPOOL_RANGE_ALL = 0,          ///< every key
+  ATTNPOOL_RANGE_FIRST = 1,        ///< keys 0 .. range_count - 1 (a valid length); may exceed the number of keys
+  ATTNPOOL_RANGE_CAUSAL = 2,       ///< keys 0 .. i + range_offset
+  ATTNPOOL_RANGE_WINDOW = 3,       ///< keys i - range_before .. i + range_after
+  ATTNPOOL_RANGE_ALL_BUT_SELF = 4  ///< every key but i + range_offset: leave-one-out
+};
+
+typedef struct attnpool_options {
+  size_t struct_size;          ///< sizeof(attnpool_options)
+  int range;                   ///< ATTNPOOL_RANGE_*; only the fields that it names are used
+  int threads;                 ///< 0: ATTNPOOL_NUM_THREADS, else OpenMP's own choice. Results do not depend on it
+  size_t range_count;          ///< of ATTNPOOL_RANGE_FIRST
+  size_t range_before;         ///< of ATTNPOOL_RANGE_WINDOW
+  size_t range_after;          ///< of ATTNPOOL_RANGE_WINDOW
+  ptrdiff_t range_offset;      ///< of ATTNPOOL_RANGE_CAUSAL and ATTNPOOL_RANGE_ALL_BUT_SELF
+  attnpool_progress progress;  ///< or NULL
+  void* user;                  ///< handed to progress
+} attnpool_options;
+
+/// The defaults: every key, automatic threads, no callback.
+static inline attnpool_options attnpool_options_default(void) {
+  attnpool_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  return options;
+}
+
+// ---- elementwise and by rows -------------------------------------------------------------------
+
+/// out[i] = e^x[i], i < count, on the calling thread. out may be x itself.
+attnpool_status attnpool_exp_f32(const float* x, float* out, size_t count) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_exp_f64(const double* x, double* out, size_t count) ATTNPOOL_NOEXCEPT;
+
+/// out[r,:] = softmax(scores[r,:]); same shape. out may be scores itself. options.range is not used.
+attnpool_status attnpool_softmax_f32(attnpool_in_f32 scores, attnpool_out_f32 out,
+                                     const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_softmax_f64(attnpool_in_f64 scores, attnpool_out_f64 out,
+                                     const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+/// out[r] = log(sum_c exp(scores[r,c])), out of length scores.rows. options.range is not used.
+attnpool_status attnpool_log_sum_exp_f32(attnpool_in_f32 scores, float* out,
+                                         const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_log_sum_exp_f64(attnpool_in_f64 scores, double* out,
+                                         const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+// ---- pooling -----------------------------------------------------------------------------------
+
+/// out [Q, V]: the formula at the top over the keys that options.range lets each query see. O(K (D + V)) extra memory.
+attnpool_status attnpool_pool_f32(attnpool_in_f32 queries, attnpool_in_f32 keys, attnpool_in_f32 values,
+                                  const double* w, size_t w_count, attnpool_out_f32 out,
+                                  const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, attnpool_in_f64 values,
+                                  const double* w, size_t w_count, attnpool_out_f64 out,
+                                  const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+/// `count` problems of one shape, which threads share: problem i is rows [i Q, (i + 1) Q) of queries and out and rows
+/// [i K, (i + 1) K) of keys and values, Q = queries.rows / count, K = keys.rows / count. options.range counts within a
+/// problem.
+attnpool_status attnpool_pool_batch_f32(size_t count, attnpool_in_f32 queries, attnpool_in_f32 keys,
+                                        attnpool_in_f32 values, const double* w, size_t w_count, attnpool_out_f32 out,
+                                        const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_batch_f64(size_t count, attnpool_in_f64 queries, attnpool_in_f64 keys,
+                                        attnpool_in_f64 values, const double* w, size_t w_count, attnpool_out_f64 out,
+                                        const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+/// weights [Q, K]: the softmax of the formula; exactly 0 for keys that a query does not see.
+attnpool_status attnpool_attention_weights_f32(attnpool_in_f32 queries, attnpool_in_f32 keys, const double* w,
+                                               size_t w_count, attnpool_out_f32 weights,
+                                               const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_attention_weights_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, const double* w,
+                                               size_t w_count, attnpool_out_f64 weights,
+                                               const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+/// Average pooling: every row of out [Q, V] is the mean of values [K, V].
+attnpool_status attnpool_average_pool_f32(attnpool_in_f32 values, attnpool_out_f32 out) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_average_pool_f64(attnpool_in_f64 values, attnpool_out_f64 out) ATTNPOOL_NOEXCEPT;
+
+// ---- gradient in w and fit ---------------------------------------------------------------------
+
+/// out [Q, V] as attnpool_pool, and gradient [Q, w_count * V]: gradient[q, p * V + v] = d out[q,v] / d w[p].
+attnpool_status attnpool_pool_gradient_f32(attnpool_in_f32 queries, attnpool_in_f32 keys, attnpool_in_f32 values,
+                                           const double* w, size_t w_count, attnpool_out_f32 out,
+                                           attnpool_out_f32 gradient,
+                                           const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_gradient_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, attnpool_in_f64 values,
+                                           const double* w, size_t w_count, attnpool_out_f64 out,
+                                           attnpool_out_f64 gradient,
+                                           const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+/// Squared error over all queries and value columns.
+enum attnpool_loss {
+  ATTNPOOL_LOSS_HALF_SUM = 0,  ///< half the sum, as in the book's chapter
+  ATTNPOOL_LOSS_MEAN = 1
+};
+
+/// The loss (ATTNPOOL_LOSS_*) of predicting targets [Q, V], Q >= 1, into *loss_value, and its derivative in w into
+/// gradient [w_count].
+attnpool_status attnpool_loss_gradient_f32(attnpool_in_f32 queries, attnpool_in_f32 keys, attnpool_in_f32 values,
+                                           attnpool_in_f32 targets, const double* w, size_t w_count, int loss,
+                                           double* loss_value, double* gradient,
+                                           const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_loss_gradient_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, attnpool_in_f64 values,
+                                           attnpool_in_f64 targets, const double* w, size_t w_count, int loss,
+                                           double* loss_value, double* gradient,
+                                           const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+/// What a fit tells while it runs; valid during the callback.
+typedef struct attnpool_fit_report {
+  int epoch;        ///< epochs finished
+  int epochs;       ///< epochs asked for
+  double fraction;  ///< of all the work, in [0, 1]
+  double loss;      ///< at the start of the last finished epoch; NaN before the first
+  const double* w;
+  size_t w_count;
+} attnpool_fit_report;
+
+/// Called on the calling thread, about ten times a second and at the end of every epoch. Return 0 to go on, anything
+/// else to stop.
+typedef int (*attnpool_fit_progress)(void* user, const attnpool_fit_report* report);
+
+typedef struct attnpool_fit_options {
+  size_t struct_size;              ///< sizeof(attnpool_fit_options)
+  const double* w0;                ///< NULL: one entry, uniform in [0, 1) from seed
+  size_t w0_count;                 ///< 0 with NULL; else 1 or D
+  uint64_t seed;                   ///< default 0
+  double learning_rate;            ///< > 0; default 0.5
+  double tolerance;                ///< > 0: stop when a step changes every w by at most tolerance * |w|; default 0
+  int epochs;                      ///< >= 0 steps of gradient descent; default 5
+  int loss;                        ///< ATTNPOOL_LOSS_*; default ATTNPOOL_LOSS_MEAN
+  int leave_one_out;               ///< not 0: each point left out of its own prediction; default 1
+  int threads;                     ///< as in attnpool_options
+  attnpool_fit_progress progress;  ///< or NULL
+  void* user;                      ///< handed to progress
+} attnpool_fit_options;
+
+/// The defaults that the fields name.
+static inline attnpool_fit_options attnpool_fit_options_default(void) {
+  attnpool_fit_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  options.learning_rate = 0.5;
+  options.epochs = 5;
+  options.loss = ATTNPOOL_LOSS_MEAN;
+  options.leave_one_out = 1;
+  return options;
+}
+
+/// Why a fit ended.
+enum attnpool_fit_stop {
+  ATTNPOOL_STOP_EPOCHS = 0,     ///< all epochs done
+  ATTNPOOL_STOP_CONVERGED = 1,  ///< a step was within tolerance, or the gradient is exactly 0 at the best loss seen
+  ATTNPOOL_STOP_DIVERGED = 2,   ///< loss, gradient or w not finite, or a flat region above the best loss
+  ATTNPOOL_STOP_CANCELLED = 3   ///< the callback said so
+};
+
+/// Made by attnpool_fit, freed by attnpool_fit_result_destroy with all that it points to. Only the library makes one,
+/// and newer versions add fields at the end.
+typedef struct attnpool_fit_result {
+  int stop;              ///< ATTNPOOL_STOP_*
+  size_t w_count;        ///< entries of w
+  const double* w;       ///< [w_count] after the last step; best_w if diverged or cancelled. Always finite
+  const double* best_w;  ///< [w_count] with the lowest loss seen
+  double loss;           ///< at w
+  double best_loss;
+  size_t loss_count;     ///< evaluations of the loss; 0 if cancelled during the first
+  const double* losses;  ///< [loss_count] at the start of every epoch, then at w
+  const double* ws;      ///< [loss_count, w_count]: w at those losses
+} attnpool_fit_result;
+
+/// Learns w by gradient descent on the error of predicting values [K, V] at keys [K, D]. Diverging and being cancelled
+/// are results, not errors. *result is set to NULL if the call fails.
+attnpool_status attnpool_fit_f32(attnpool_in_f32 keys, attnpool_in_f32 values, const attnpool_fit_options* options,
+                                 attnpool_fit_result** result) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_fit_f64(attnpool_in_f64 keys, attnpool_in_f64 values, const attnpool_fit_options* options,
+                                 attnpool_fit_result** result) ATTNPOOL_NOEXCEPT;
+
+/// NULL is allowed.
+void attnpool_fit_result_destroy(attnpool_fit_result* result) ATTNPOOL_NOEXCEPT;
+
+// ---- keys that arrive in pieces ----------------------------------------------------------------
+
+/// The running softmax sums of a fixed set of queries.
+typedef struct attnpool_pool_state_f32 attnpool_pool_state_f32;
+typedef struct attnpool_pool_state_f64 attnpool_pool_state_f64;
+
+/// A state that has seen no key. Copies queries [Q, D] and w; value_cols = V >= 1. *state is set to NULL if the call
+/// fails.
+attnpool_status attnpool_pool_state_create_f32(attnpool_in_f32 queries, size_t value_cols, const double* w,
+                                               size_t w_count, attnpool_pool_state_f32** state) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_state_create_f64(attnpool_in_f64 queries, size_t value_cols, const double* w,
+                                               size_t w_count, attnpool_pool_state_f64** state) ATTNPOOL_NOEXCEPT;
+
+/// Adds keys [K, D] with values [K, V]; K = 0 is allowed. options.range counts keys of this piece. A call that fails
+/// leaves the state as it was.
+attnpool_status attnpool_pool_state_update_f32(attnpool_pool_state_f32* state, attnpool_in_f32 keys,
+                                               attnpool_in_f32 values,
+                                               const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_state_update_f64(attnpool_pool_state_f64* state, attnpool_in_f64 keys,
+                                               attnpool_in_f64 values,
+                                               const attnpool_options* options) ATTNPOOL_NOEXCEPT;
+
+/// Adds the keys of other, which must have the same queries, value_cols and w and is left as it is.
+attnpool_status attnpool_pool_state_merge_f32(attnpool_pool_state_f32* state,
+                                              const attnpool_pool_state_f32* other) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_state_merge_f64(attnpool_pool_state_f64* state,
+                                              const attnpool_pool_state_f64* other) ATTNPOOL_NOEXCEPT;
+
+/// out [Q, V]: the pooled values of all keys so far; NaN for a query that has seen none. The state stays usable.
+attnpool_status attnpool_pool_state_finish_f32(const attnpool_pool_state_f32* state,
+                                               attnpool_out_f32 out) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_state_finish_f64(const attnpool_pool_state_f64* state,
+                                               attnpool_out_f64 out) ATTNPOOL_NOEXCEPT;
+
+/// out [Q]: log sum_k e^score, -inf for a query that has seen no key.
+attnpool_status attnpool_pool_state_log_sum_exp_f32(const attnpool_pool_state_f32* state, float* out) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_pool_state_log_sum_exp_f64(const attnpool_pool_state_f64* state,
+                                                    double* out) ATTNPOOL_NOEXCEPT;
+
+/// NULL is allowed.
+void attnpool_pool_state_destroy_f32(attnpool_pool_state_f32* state) ATTNPOOL_NOEXCEPT;
+void attnpool_pool_state_destroy_f64(attnpool_pool_state_f64* state) ATTNPOOL_NOEXCEPT;
+
+// ---- threads and instruction sets --------------------------------------------------------------
+
+/// *count: the threads that a call with options.threads = requested would use.
+attnpool_status attnpool_thread_count(int requested, int* count) ATTNPOOL_NOEXCEPT;
+
+/// The instruction sets that can run here, weakest first, by name: index 0, 1, ... until NULL.
+const char* attnpool_supported_isa(size_t index) ATTNPOOL_NOEXCEPT;
+
+/// *name: the instruction set that calls use now.
+attnpool_status attnpool_active_isa(const char** name) ATTNPOOL_NOEXCEPT;
+
+/// Makes every call of the process use the named instruction set; NULL goes back to ATTNPOOL_ISA or the best. Of a name
+/// that is unknown or unsupported nothing changes. Not for use while other threads compute.
+attnpool_status attnpool_force_isa(const char* name) ATTNPOOL_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,51 @@
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace attnpool {
+
+/// How a call is carried out. All give the same answer; tolerances and errors are relative to the range (largest -
+/// smallest) of a value column.
+///   dense   every query against every key: O(Q K), any range of keys, any number of dimensions
+///   pruned  keys in blocks with bounding boxes; blocks whose weights could not be seen beside the nearest key's are
+///           passed over: a few roundings from dense. Pays when bandwidths are short beside the extent of the keys
+///   grid    at most three dimensions: the keys' sums as polynomials on a grid of boxes (fast Gauss transform), O(Q +
+///   K)
+///           whatever the bandwidth. Every query's error is bounded beforehand; one whose bound misses the tolerance is
+///           answered by pruned or dense
+/// pruned and grid serve KeyRange::all, first and all_but_self.
+enum class Plan { automatic, dense, pruned, grid };
+
+/// "automatic", "dense", "pruned", "grid".
+const char* name(Plan plan) noexcept;
+
+/// What a call of pool(), pool_gradient() or loss_gradient() did; filled in if Options::report points to one.
+struct Report {
+  Plan plan = Plan::dense;      ///< the plan that was carried out
+  std::size_t handed_over = 0;  ///< queries that the grid could not answer within the tolerance, so that others did
+  double bound = 0;             ///< no row has a larger bound (see Options::bounds)
+};
+
+/// What a call would do, and why.
+struct Explanation {
+  struct Cost {
+    Plan plan = Plan::dense;
+    bool possible = false;
+    double seconds = 0;  ///< predicted, on the call's threads; good to a factor of two
+    double bytes = 0;    ///< of memory beside the caller's
+    double error = 0;    ///< bound, relative to the range of a value column
+  };
+  Plan plan = Plan::dense;
+  bool forced = false;  ///< by Options::plan
+  std::size_t queries = 0, keys = 0, dims = 0, cols = 0;
+  int threads = 1;
+  double tolerance = 0;
+  std::vector<double> extent;  ///< of the keys, in bandwidths, per dimension
+  std::vector<Cost> costs;     ///< of dense, pruned, grid
+  std::string details;         ///< of the chosen plan, in words
+
+  std::string text() const;  ///< All of it in words. For people: the wording is not part of the interface.
+};
+
+}  // namespace attnpool
