@@ -61,7 +61,16 @@ TEST_P(Failures, EveryAllocationOfEveryFunction) {
         const long count = fail_each(name, call);
         total += count;
       };
-      run("pool", [&] { pool<T>(p, problem.keys, problem.values, Gaussian(1.0), out.view(), options); });
+      for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+        Options planned = options;
+        planned.plan = plan;
+        run("pool", [&] { pool<T>(p, problem.keys, problem.values, Gaussian(1.0), out.view(), planned); });
+        run("Prepared", [&] {
+          Prepared<T> prepared(problem.keys, problem.values);
+          prepared.pool(p, Gaussian(2.0), out.view(), planned);
+          prepared.leave_one_out(Gaussian(1.0), Loss::mean, true, planned);
+        });
+      }
       run("pool of few queries", [&] { pool<T>(few.queries, few.keys, few.values, few.score, small.view(), options); });
       run("pool_batch",
           [&] { pool_batch<T>(10, p, problem.keys, problem.values, problem.score, out.view(), options); });
