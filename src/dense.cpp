@@ -37,7 +37,7 @@ struct Engine {
   // The caller's number of a query, and the number here of the key that it does not see.
   std::size_t name(std::size_t q) const { return selection ? selection->query_order[q] : q; }
   std::size_t excluded(std::size_t q) const {
-    const std::size_t k = range.excluded(name(q), keys.count);
+    const std::size_t k = range.excluded(name(q), selection ? selection->key_count : keys.count);
     return selection && selection->key_position && k != KeyRange::none ? selection->key_position[k] : k;
   }
 

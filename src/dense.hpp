@@ -46,6 +46,7 @@ struct DenseWorkspace {
 struct Selection {
   const std::uint32_t* query_order = nullptr;   // query i of the call is the caller's query_order[i]
   const std::uint32_t* key_position = nullptr;  // the caller's key k is key_position[k] of the call; null: k
+  std::size_t key_count = 0;                    // the caller's
   // The keys that queries [first, first + count) of the call need, ascending; null: all of them.
   std::function<void(std::size_t first, std::size_t count, std::vector<Interval>& runs)> select = {};
 };

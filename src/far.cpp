@@ -124,7 +124,9 @@ void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const In
       if (dims > 1)
         for (std::size_t j = 0; j < count; ++j)
           if (weights[j] != 0)
-            for (std::size_t d = 0; d < dims; ++d) slack += weights[j] * std::abs(exponent(d, first + j));
+            for (std::size_t d = 0; d < dims; ++d)
+              slack += weights[j] * std::abs(exponent(d, first + j)) *
+                       (values_.weighted ? static_cast<double>(values_.values[(first + j) * planes]) : 1);
       if (moments_ == Moments::scalar) {
         add(s.sums.data() + group, weights, first, count, [&](std::size_t k) {
           double sum = 0;
@@ -140,8 +142,8 @@ void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const In
   // dimension it is at most 1022, and counts as its weight, so e 2^-e < 1. Beside it the sums' own roundings.
   const double weight = s.sums[values_.weighted], u = std::numeric_limits<double>::epsilon() / 2;
   const double bound =
-      2 * u * (0.7 * (static_cast<double>(dims) + 4) * (slack / s.sums[0] + 1) + (planes == 1 ? 1100 : 4100)) *
-          s.sums[0] / weight +
+      2 * u * (0.7 * (static_cast<double>(dims) + 4) * (slack / weight + 1) + (planes == 1 ? 1100 : 4100)) * s.sums[0] /
+          weight +
       static_cast<double>(std::numeric_limits<T>::epsilon());
   finish({1, name, nullptr, s.sums.data(), 1, group, values_.weighted, distance, &bound});
 }

@@ -103,7 +103,8 @@ GridCost Grid<T>::cost(const Region& region, const Gaussian& score, Moments mome
     c.seconds = 1e-9 * (matrices + keys * (10 + 0.4 * registers * planes) +
                         boxes * neighbours * (4 + 0.3 * terms * registers * planes * sets) +
                         queries * (8 + sets * planes * (3 + 0.4 * registers)));
-    if (c.possible && (!best.possible || c.seconds < best.seconds)) best = c;
+    const bool better = c.possible == best.possible ? c.seconds < best.seconds : c.possible;
+    if (better || best.width == 0) best = c;
   }
   return best;
 }
@@ -174,10 +175,10 @@ void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues
   const std::size_t part_keys = std::max<std::size_t>(8192, 4 * size);  // so that adding them up costs little
   const std::size_t parts = (keys.rows + part_keys - 1) / part_keys;
   const GridKernels& kernels = active_table().grid;
-  longest_sum_ = static_cast<double>(std::min(part_keys, keys.rows) + parts);
+  std::uint32_t fullest = 0;
   std::fill(sets_[0].begin(), sets_[0].end(), 0.0);
   AlignedVector<double> sums;
-  std::vector<unsigned char> seen;
+  std::vector<std::uint32_t> seen;  // keys in each cell
   // As many parts at a time as there are threads; added in their order.
   const std::size_t team = std::min(parts, static_cast<std::size_t>(threads));
   sums.resize(team * size);
@@ -186,9 +187,9 @@ void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues
     const std::size_t now = std::min(team, parts - first);
     parallel_for(now, threads, {}, [&](std::size_t i, int) {
       double* sum = sums.data() + i * size;
-      unsigned char* flags = seen.data() + i * cells_;
+      std::uint32_t* counts = seen.data() + i * cells_;
       std::fill_n(sum, size, 0.0);
-      std::fill_n(flags, cells_, static_cast<unsigned char>(0));
+      std::fill_n(counts, cells_, 0u);
       AlignedVector<double> points(query_block * point);
       unsigned cell[query_block];
       const std::size_t begin = (first + i) * part_keys, end = std::min(keys.rows, begin + part_keys);
@@ -199,7 +200,7 @@ void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues
           const std::size_t c = locate<1>(keys.row(j), to);
           values.factors(j, to + 1);
           if (c == cells_) continue;
-          flags[c] = 1;
+          ++counts[c];
           cell[count++] = static_cast<unsigned>(c);
         }
         kernels.spread({shape_, points.data(), count, cell, sum});
@@ -207,9 +208,13 @@ void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues
     });
     for (std::size_t i = 0; i < now; ++i) {
       for (std::size_t j = 0; j < size; ++j) sets_[0][j] += sums[i * size + j];
-      for (std::size_t c = 0; c < cells_; ++c) occupied_[c] |= seen[i * cells_ + c];
+      for (std::size_t c = 0; c < cells_; ++c) {
+        occupied_[c] |= seen[i * cells_ + c] > 0;
+        fullest = std::max(fullest, seen[i * cells_ + c]);
+      }
     }
   }
+  longest_sum_ = static_cast<double>(fullest + parts);
 }
 
 template <class T>
@@ -428,6 +433,7 @@ void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, in
         }
       }
       hand_over[query(i)] = missed;
+      if (missed) bounds[i] = nan;  // it comes again
     }
     finish({count, first, order, sums, query_block, group, 0, 0, bounds});
   };

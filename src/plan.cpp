@@ -158,8 +158,10 @@ Choice choose(const Call<T>& full, Workspace<T>& workspace, bool all_costs) {
   dense.seconds = queries * keys * pair + 5e-9 * keys + 1e-6;
   dense.bytes = keys * static_cast<double>((dims + cols) * sizeof(T));
   const bool forced = call.options.plan != Plan::automatic;
-  if (queries == 0 || keys == 0 || call.options.plan == Plan::dense || !is_eligible(call.options.range)) {
-    if (!all_costs || queries == 0 || keys == 0 || !is_eligible(call.options.range)) return c;
+  if (all_costs && call.keys.rows > 0) enclose(call, workspace);
+  const bool nothing = queries == 0 || keys == 0 || workspace.values.total_weight == 0;
+  if (nothing || call.options.plan == Plan::dense || !is_eligible(call.options.range)) {
+    if (!all_costs || nothing || !is_eligible(call.options.range)) return c;
   }
   if (!forced && !all_costs && dense.seconds < quick) return c;
   if (call.keys.rows < full.keys.rows) {  // hidden keys must be finite all the same
@@ -240,6 +242,7 @@ std::size_t grid_plan(const Call<T>& call, const Choice& choice, Workspace<T>& w
   } else {
     Selection selection;
     selection.query_order = subset.data();
+    selection.key_count = call.keys.rows;
     workspace.values.pack();
     run_dense(rest, workspace.values, workspace.dense, finish, &selection);
   }

@@ -35,11 +35,9 @@ void detail::pool_with(const Call<T>& call, MatrixView<T> out, Workspace<T>& wor
   const bool with_bounds = !options.bounds.empty() || options.report;
   double bound = 0;  // where the plan knows none of its own for each query
   std::atomic<double> largest{0};
-  double too_wide = std::numeric_limits<double>::infinity();  // such a query is handed over, and comes again
   if (with_bounds) {
     const detail::Choice choice = detail::choose(call, workspace, true);
     bound = std::max(choice.costs[0].error, choice.costs[1].error);
-    if (choice.plan == Plan::grid) too_wide = choice.tolerance;
   }
   const detail::Finish finish = [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
@@ -52,7 +50,7 @@ void detail::pool_with(const Call<T>& call, MatrixView<T> out, Workspace<T>& wor
     for (std::size_t i = 0; i < q.count; ++i) {
       const double own = q.bounds ? q.bounds[i] : q.weight(0, i) > 0 ? bound : nan;
       if (!options.bounds.empty()) options.bounds[q.query(i)] = own;
-      if (own > block && !(q.bounds && own > too_wide)) block = own;
+      if (own > block) block = own;
     }
     double seen = largest;
     while (block > seen && !largest.compare_exchange_weak(seen, block)) {

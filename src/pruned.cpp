@@ -130,11 +130,12 @@ void BlockTree::select(const double* low, const double* high, const double* scal
     for (std::size_t i = 0; i < 2; ++i) {
       child[i].node = 2 * c.node + i;
       bounds(child[i].node, child[i].nearest, farthest);
-      if (boxes_[2 * child[i].node * dims_] > boxes_[(2 * child[i].node + 1) * dims_]) child[i].nearest = inf;  // empty
     }
     const std::size_t nearer = child[1].nearest < child[0].nearest ? 1 : 0;
-    for (const std::size_t i : {1 - nearer, nearer})
-      if (child[i].nearest < inf) open.push_back(child[i]);
+    for (const std::size_t i : {1 - nearer, nearer}) {
+      const bool empty = boxes_[2 * child[i].node * dims_] > boxes_[(2 * child[i].node + 1) * dims_];
+      if (!empty) open.push_back(child[i]);
+    }
   }
   std::erase_if(found, [&](const Candidate& c) { return c.nearest > best + margin; });
   std::sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) { return a.node < b.node; });
@@ -213,6 +214,7 @@ void run_pruned(const Call<T>& call, const PreparedValues<T>& values, PrunedWork
   const std::size_t least = call.options.range.excludes_self() ? 2 : 1;  // one of two is not the query's own
   Selection selection;
   selection.query_order = names.data();
+  selection.key_count = call.keys.rows;
   selection.key_position = workspace.position.data();
   selection.select = [&](std::size_t first, std::size_t count, std::vector<Interval>& runs) {
     constexpr double inf = std::numeric_limits<double>::infinity();

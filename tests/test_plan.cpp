@@ -1,0 +1,430 @@
+// Every plan gives the dense answer within the bound that it states for each query, on every layout, for every option.
+#include <attnpool/fit.hpp>
+#include <attnpool/prepared.hpp>
+
+#include "isa_param.hpp"
+#include "layouts.hpp"
+
+namespace attnpool::test {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+class PlanTest : public IsaTest {};
+ATTNPOOL_ON_EVERY_ISA(PlanTest);
+
+template <class T>
+struct Answer {
+  Matrix<T> out;
+  std::vector<double> bounds;
+  Report report;
+};
+template <class T>
+Answer<T> answer(const Problem<T>& problem) {
+  Answer<T> a{{problem.queries.rows(), problem.values.cols()}, std::vector<double>(problem.queries.rows(), nan), {}};
+  Options options = problem.options;
+  options.bounds = a.bounds;
+  options.report = &a.report;
+  pool<T>(problem.queries, problem.keys, problem.values, problem.score, a.out.view(), options);
+  return a;
+}
+
+// The oracle with key weights.
+template <class T>
+Real weighted_oracle(const Problem<T>& problem, std::size_t q, std::size_t v) {
+  const OracleRow<T> row(problem.queries, q, problem.keys, problem.score, problem.options.range);
+  const auto& weights = problem.options.key_weights;
+  Real sum = 0, total = 0;
+  for (std::size_t i = 0; i < row.visible.size(); ++i) {
+    const Real c = weights.empty() ? Real(1) : Real(weights[row.visible[i]]);
+    total += c * row.p[i];
+    sum += c * row.p[i] * Real(problem.values(row.visible[i], v));
+  }
+  return sum / total;
+}
+
+// Holds an answer against the oracle within the bounds that came with it; returns the largest share of a bound.
+template <class T>
+double expect_within_bounds(const Problem<T>& problem, const Answer<T>& a, const std::string& what) {
+  Mismatches mismatches(what + " " + problem.shape());
+  for (std::size_t v = 0; v < problem.values.cols(); ++v) {
+    double largest = 0;
+    for (std::size_t k = 0; k < problem.values.rows(); ++k)
+      largest = std::max<double>(largest, std::abs(problem.values(k, v)));
+    for (std::size_t q = 0; q < problem.queries.rows(); ++q) {
+      const Real want = weighted_oracle(problem, q, v);
+      mismatches.check(static_cast<double>(std::abs(Real(a.out(q, v)) - want)),
+                       a.bounds[q] * value_range(problem.values, v) + epsilon<T> * largest, at(q, v), a.out(q, v),
+                       want);
+      EXPECT_LE(a.bounds[q], a.report.bound) << what << " query " << q;
+    }
+  }
+  return mismatches.worst();
+}
+
+TEST_P(PlanTest, GridHoldsItsBoundsOnEveryLayout) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const Layout layout : layouts)
+      for (const std::size_t dims : {1, 2, 3})
+        for (const double h : {0.02, 0.4, 6.0}) {
+          if ((h < 0.1 && dims == 3) || (h < 1 && dims > 1 && layout == Layout::two_far_groups)) continue;  // too many boxes
+          auto problem = problem_of<T>(layout, scaled(150, 20), 700, dims, dims == 2 ? 3 : 1);
+          problem.score = Gaussian(1 / h);
+          if (dims == 2) problem.score = Gaussian({1 / h, -0.5 / h});
+          problem.options.plan = Plan::grid;
+          problem.options.tolerance = dims == 3 ? 1e-4 : sizeof(T) == 4 ? 1e-6 : 1e-9;
+          const Answer<T> a = answer(problem);
+          const std::string what = std::string("grid ") + name(layout) + " h=" + std::to_string(h);
+          EXPECT_EQ(a.report.plan, Plan::grid);
+          expect_within_bounds(problem, a, what);
+          std::size_t within = 0;
+          for (const double bound : a.bounds) within += bound <= problem.options.tolerance;
+          EXPECT_GE(within + a.report.handed_over, problem.queries.rows()) << what;
+          if (layout == Layout::uniform && h == 0.4 && dims == 1) {
+            EXPECT_LT(a.report.handed_over, problem.queries.rows() / 4) << what;
+          }
+        }
+  });
+}
+
+TEST_P(PlanTest, GridServesEveryTolerance) {
+  auto problem = problem_of<double>(Layout::uniform, 200, 3000);
+  problem.score = Gaussian(8.0);
+  problem.options.plan = Plan::grid;
+  double looser = 1;
+  for (const double tolerance : {0.1, 1e-3, 1e-5, 1e-7, 1e-9, 1e-11, 1e-12}) {
+    problem.options.tolerance = tolerance;
+    const Answer<double> a = answer(problem);
+    expect_within_bounds(problem, a, "tolerance " + std::to_string(tolerance));
+    EXPECT_LT(a.report.handed_over, 40u) << tolerance;
+    double error = 0;
+    for (std::size_t q = 0; q < 200; ++q)
+      error = std::max(error, static_cast<double>(std::abs(Real(a.out(q, 0)) - weighted_oracle(problem, q, 0))));
+    EXPECT_LE(error, looser) << tolerance;  // the work follows the tolerance
+    looser = std::max(error * 10, 1e-14);
+  }
+}
+
+TEST_P(PlanTest, PrunedHoldsItsBoundsOnEveryLayout) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const Layout layout : layouts)
+      for (const std::size_t dims : {1, 2, 5, 9})
+        for (const double h : {0.003, 0.1, 3.0}) {
+          auto problem = problem_of<T>(layout, scaled(60, 20), 500, dims, dims == 2 ? 3 : 1);
+          problem.score = Gaussian(1 / h);
+          problem.options.plan = Plan::pruned;
+          const Answer<T> a = answer(problem);
+          EXPECT_EQ(a.report.plan, Plan::pruned);
+          expect_within_bounds(problem, a, std::string("pruned ") + name(layout) + " h=" + std::to_string(h));
+        }
+  });
+}
+
+TEST_P(PlanTest, LeaveOneOutAndKeyWeightsOnEveryPlan) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    std::vector<double> weights(200);
+    Random random(7);
+    for (double& c : weights) c = random.below(4) == 0 ? 0 : random.uniform(0, 3);
+    weights[5] = 1e-9;
+    for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid})
+      for (const Layout layout : layouts)
+        for (const double h : {0.03, 0.5})
+          for (const int kind : {1, 2, 3}) {  // leave-one-out, weights, both
+            auto problem = problem_of<T>(layout, 200, 200);
+            if (kind != 2) problem.queries = problem.keys;
+            if (kind != 2) problem.options.range = KeyRange::all_but_self();
+            if (kind != 1) problem.options.key_weights = weights;
+            problem.score = Gaussian(1 / h);
+            problem.options.plan = plan;
+            problem.options.tolerance = sizeof(T) == 4 ? 1e-6 : 1e-10;
+            expect_within_bounds(
+                problem, answer(problem),
+                std::string(attnpool::name(plan)) + " " + name(layout) + " kind " + std::to_string(kind));
+          }
+    // The key left out need not be where the query is.
+    auto problem = problem_of<T>(Layout::uniform, 300, 400);
+    problem.options.range = KeyRange::all_but_self(50);
+    problem.score = Gaussian(1.5);
+    for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+      problem.options.plan = plan;
+      expect_within_bounds(problem, answer(problem), std::string(attnpool::name(plan)) + " offset");
+    }
+  });
+}
+
+TEST_P(PlanTest, KeyWeightsAreRepetitions) {
+  auto problem = Problem<double>::random(40, 60);
+  std::vector<double> weights(60);
+  std::vector<std::size_t> repeated;
+  for (std::size_t k = 0; k < 60; ++k) {
+    weights[k] = static_cast<double>(k % 4);
+    for (std::size_t i = 0; i < k % 4; ++i) repeated.push_back(k);
+    if (k % 4 == 0) problem.values(k, 0) = nan;  // not seen
+  }
+  auto many = problem;
+  many.keys = Matrix<double>(repeated.size(), 1);
+  many.values = Matrix<double>(repeated.size(), 1);
+  for (std::size_t i = 0; i < repeated.size(); ++i) {
+    many.keys(i, 0) = problem.keys(repeated[i], 0);
+    many.values(i, 0) = problem.values(repeated[i], 0);
+  }
+  problem.options.key_weights = weights;
+  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+    problem.options.plan = plan;
+    const auto a = problem.pool(), b = many.pool();
+    for (std::size_t q = 0; q < 40; ++q) EXPECT_NEAR(a(q, 0), b(q, 0), 1e-10) << attnpool::name(plan) << " " << q;
+  }
+  weights.assign(60, 0.0);
+  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+    problem.options.plan = plan;
+    const auto nothing = problem.pool();
+    for (std::size_t q = 0; q < 40; ++q) EXPECT_TRUE(std::isnan(nothing(q, 0))) << attnpool::name(plan);
+  }
+}
+
+TEST_P(PlanTest, DerivativesAgreeOnEveryPlan) {
+  for (const std::size_t dims : {1, 2, 3})
+    for (const bool per_dimension : {false, true}) {
+      auto problem = problem_of<double>(Layout::uniform, 200, 500, dims, 2);
+      problem.queries = problem.keys;
+      problem.options.range = KeyRange::all_but_self();
+      problem.score = per_dimension ? Gaussian(std::vector<double>(dims, 1.7)) : Gaussian(1.7);
+      const OracleLoss want = oracle_loss(problem, problem.values, Loss::mean);
+      for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+        problem.options.plan = plan;
+        problem.options.tolerance = dims == 3 ? 1e-5 : 1e-9;
+        const double allowed = plan == Plan::grid ? 10 * problem.options.tolerance : 1e-11;
+        const LossAndGradient got =
+            loss_gradient<double>(problem.queries.in(), problem.keys.in(), problem.values.in(), problem.values.in(),
+                                  problem.score, Loss::mean, problem.options);
+        EXPECT_NEAR(got.loss, static_cast<double>(want.loss), allowed) << attnpool::name(plan) << " D=" << dims;
+        ASSERT_EQ(got.gradient.size(), want.gradient.size());
+        for (std::size_t p = 0; p < got.gradient.size(); ++p)
+          EXPECT_NEAR(got.gradient[p], static_cast<double>(want.gradient[p]), allowed)
+              << attnpool::name(plan) << " D=" << dims << " p=" << p;
+      }
+    }
+}
+
+TEST_P(PlanTest, FitLearnsTheSameOnEveryPlan) {
+  const auto problem = problem_of<double>(Layout::uniform, 1, 600);
+  FitOptions options;
+  options.w0 = {1.0};
+  options.learning_rate = 20;
+  options.epochs = 10;
+  options.plan = Plan::dense;
+  const FitResult dense = fit<double>(problem.keys.in(), problem.values.in(), options);
+  EXPECT_NE(dense.w, options.w0);
+  for (const Plan plan : {Plan::pruned, Plan::grid}) {
+    options.plan = plan;
+    const FitResult got = fit<double>(problem.keys.in(), problem.values.in(), options);
+    EXPECT_NEAR(got.w[0], dense.w[0], 1e-7) << attnpool::name(plan);
+    EXPECT_NEAR(got.loss, dense.loss, 1e-9) << attnpool::name(plan);
+  }
+}
+
+TEST_P(PlanTest, SameBitsForAnyThreadCount) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const Plan plan : {Plan::automatic, Plan::pruned, Plan::grid})
+      for (const std::size_t dims : {1, 2}) {
+        auto problem = problem_of<T>(Layout::uniform, scaled(3'000, 500), scaled(20'000, 2000), dims);
+        problem.score = Gaussian(5.0);
+        problem.options.plan = plan;
+        problem.options.threads = 1;
+        const auto one = problem.pool();
+        for (const int threads : {2, 3, 7}) {
+          problem.options.threads = threads;
+          EXPECT_TRUE(same_bits(problem.pool(), one)) << attnpool::name(plan) << " D=" << dims << " " << threads;
+        }
+      }
+  });
+}
+
+TEST_P(PlanTest, AValidLengthIsAShorterProblem) {
+  auto problem = problem_of<double>(Layout::uniform, 100, 900);
+  problem.score = Gaussian(3.0);
+  auto shorter = problem;
+  shorter.keys = Matrix<double>(500, 1);
+  shorter.values = Matrix<double>(500, 1);
+  for (std::size_t k = 0; k < 500; ++k) {
+    shorter.keys(k, 0) = problem.keys(k, 0);
+    shorter.values(k, 0) = problem.values(k, 0);
+  }
+  problem.options.range = KeyRange::first(500);
+  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+    problem.options.plan = shorter.options.plan = plan;
+    const auto a = problem.pool(), b = shorter.pool();
+    for (std::size_t q = 0; q < 100; ++q) EXPECT_NEAR(a(q, 0), b(q, 0), 1e-10) << attnpool::name(plan);
+  }
+}
+
+TEST_P(PlanTest, WhatIsNotFiniteIsDefinedOnEveryPlan) {
+  auto problem = problem_of<double>(Layout::uniform, 100, 400, 2);
+  problem.queries(7, 0) = nan;
+  problem.queries(8, 1) = infinity;
+  problem.queries(9, 0) = 1e300;
+  problem.queries(10, 0) = -1e6;
+  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+    problem.options.plan = plan;
+    const Answer<double> a = answer(problem);
+    for (const std::size_t q : {7, 8}) {
+      EXPECT_TRUE(std::isnan(a.out(q, 0))) << attnpool::name(plan) << " " << q;
+      EXPECT_TRUE(std::isnan(a.bounds[q])) << attnpool::name(plan) << " " << q;
+    }
+    for (const std::size_t q : {6, 9, 10, 11})
+      EXPECT_NEAR(a.out(q, 0), static_cast<double>(weighted_oracle(problem, q, 0)), 1e-9)
+          << attnpool::name(plan) << " " << q;
+    auto with_nan = problem;
+    with_nan.values(3, 0) = nan;
+    EXPECT_TRUE(std::isnan(with_nan.pool()(0, 0))) << attnpool::name(plan);
+    with_nan.values(3, 0) = infinity;
+    EXPECT_EQ(with_nan.pool()(0, 0), infinity) << attnpool::name(plan);
+  }
+}
+
+TEST_P(PlanTest, PreparedKeysServeManyCalls) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    const auto problem = problem_of<T>(Layout::uniform, 300, scaled(20'000, 3000));
+    std::vector<double> weights(problem.keys.rows(), 2.0);
+    weights[0] = 0;
+    for (const bool weighted : {false, true}) {
+      Prepared<T> prepared(problem.keys, problem.values,
+                           weighted ? std::span<const double>(weights) : std::span<const double>());
+      for (const Plan plan : {Plan::automatic, Plan::grid, Plan::pruned, Plan::dense})
+        for (const double w : {1.0, 12.0, 1.0})
+          for (const std::size_t count : {std::size_t{300}, std::size_t{17}, std::size_t{0}}) {
+            Options options;
+            options.plan = plan;
+            if (count == 17) options.range = KeyRange::first(1000);
+            Matrix<T> a(count, 1), b(count, 1);
+            prepared.pool(problem.queries.rows(0, count), Gaussian(w), a.view(), options);
+            if (weighted) options.key_weights = weights;
+            pool<T>(problem.queries.rows(0, count), problem.keys, problem.values, Gaussian(w), b.view(), options);
+            EXPECT_TRUE(same_bits(a, b)) << attnpool::name(plan) << " w=" << w << " " << count;
+          }
+      Options options;
+      options.range = KeyRange::all_but_self();
+      if (weighted) options.key_weights = weights;
+      const LossAndGradient want = loss_gradient<T>(problem.keys.in(), problem.keys.in(), problem.values.in(),
+                                                    problem.values.in(), Gaussian(3.0), Loss::mean, options);
+      EXPECT_EQ(prepared.leave_one_out(Gaussian(3.0), Loss::mean, true).gradient, want.gradient);
+      const LossAndGradient loss = prepared.leave_one_out(Gaussian(3.0), Loss::mean, false);
+      EXPECT_NEAR(loss.loss, want.loss, 1e-6);
+      EXPECT_TRUE(loss.gradient.empty());
+    }
+    Prepared<T> prepared(problem.keys, problem.values);
+    Options options;
+    options.key_weights = weights;
+    Matrix<T> out(300, 1);
+    EXPECT_THROW(prepared.pool(problem.queries, Gaussian(1.0), out.view(), options), std::invalid_argument);
+  });
+}
+
+// A million queries, each certificate held against long double; sets how tight it is.
+TEST(Plan, AMillionCertificatesHold) {
+  const std::size_t key_count = 48, query_count = scaled(1'000'000 / 48, 500);
+  double tightest = 0;
+  std::size_t checked = 0, handed_over = 0;
+  for (const Layout layout : layouts)
+    for (const double h : {0.01, 0.05, 0.2, 1.0})
+      for (const double tolerance : {1e-4, 1e-10}) {
+        auto problem =
+            problem_of<double>(layout, query_count, key_count, 1, 1, static_cast<std::uint64_t>(100 * h) + 3);
+        problem.score = Gaussian(1 / h);
+        problem.options.plan = Plan::grid;
+        problem.options.tolerance = tolerance;
+        const Answer<double> a = answer(problem);
+        tightest = std::max(tightest, expect_within_bounds(problem, a, name(layout)));
+        checked += query_count;
+        handed_over += a.report.handed_over;
+      }
+  std::cout << "[ bounds   ] " << checked << " queries, " << handed_over << " handed over; the largest error is "
+            << tightest << " of its bound\n";
+  EXPECT_GT(tightest, 1e-3);  // a bound that says little would be of little use
+}
+
+TEST(Plan, IsChosenByCost) {
+  const auto chosen = [](const Problem<double>& p) {
+    return explain<double>(p.queries, p.keys, p.values, p.score, p.options).plan;
+  };
+  auto problem = Problem<double>::random(100, 100);
+  EXPECT_EQ(chosen(problem), Plan::dense);
+  problem = Problem<double>::random(50'000, 50'000);
+  EXPECT_EQ(chosen(problem), Plan::grid);
+  problem.score = Gaussian(1e6);  // most keys a bandwidth or more apart
+  EXPECT_EQ(chosen(problem), Plan::pruned);
+  problem.options.range = KeyRange::causal();
+  EXPECT_EQ(chosen(problem), Plan::dense);
+  problem = Problem<double>::random(20'000, 20'000, 8);
+  problem.score = Gaussian(0.01);  // every key counts
+  EXPECT_EQ(chosen(problem), Plan::dense);
+  problem.options.plan = Plan::pruned;
+  const Explanation e = explain<double>(problem.queries, problem.keys, problem.values, problem.score, problem.options);
+  EXPECT_TRUE(e.forced);
+  EXPECT_EQ(e.plan, Plan::pruned);
+  EXPECT_EQ(e.costs.size(), 3u);
+  EXPECT_EQ(e.extent.size(), 8u);
+  EXPECT_NE(e.text().find("pruned, as asked"), std::string::npos) << e.text();
+}
+
+TEST(Plan, OneFarOutlierDoesNotTakeTheGridAway) {
+  auto problem = problem_of<double>(Layout::outlier, 20'000, 50'000);
+  problem.keys(7, 0) = 1e12;
+  problem.score = Gaussian(20.0);
+  const Answer<double> a = answer(problem);
+  EXPECT_EQ(a.report.plan, Plan::grid);
+  EXPECT_LT(a.report.handed_over, 6'000u);  // queries beyond the keys' ends among them
+  auto dense = problem;
+  dense.options.plan = Plan::dense;
+  const auto want = dense.pool();
+  for (std::size_t q = 0; q < 20'000; ++q) ASSERT_NEAR(a.out(q, 0), want(q, 0), 1e-10) << q;
+}
+
+void expect_message(const std::function<void()>& call, const std::string& want) {
+  try {
+    call();
+    ADD_FAILURE() << "no error, want: " << want;
+  } catch (const std::invalid_argument& error) {
+    EXPECT_EQ(error.what(), want);
+  }
+}
+
+TEST(Plan, BadOptionsAreNamed) {
+  auto problem = Problem<double>::random(5, 6, 4);
+  const auto with = [&](const std::function<void(Options&)>& change, const std::string& want) {
+    auto bad = problem;
+    change(bad.options);
+    expect_message([&] { bad.pool(); }, want);
+    expect_message([&] { explain<double>(bad.queries, bad.keys, bad.values, bad.score, bad.options); }, want);
+  };
+  const std::vector<double> five(5, 1.0), negative{1, 2, -3, 4, 5, 6}, not_finite{1, 2, 3, nan, 5, 6};
+  std::vector<double> six(6);
+  with([](Options& o) { o.plan = Plan::grid; }, "plan: grid needs at most 3 dimensions, got 4");
+  with([](Options& o) { o.plan = static_cast<Plan>(9); }, "plan: is not one of Plan's values, got 9");
+  with(
+      [](Options& o) {
+        o.plan = Plan::pruned;
+        o.range = KeyRange::causal();
+      },
+      "plan: pruned cannot serve a range of keys that follows the query");
+  with([](Options& o) { o.tolerance = 1e-13; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got 1e-13");
+  with([](Options& o) { o.tolerance = -1; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got -1");
+  with([](Options& o) { o.tolerance = nan; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got nan");
+  with([&](Options& o) { o.key_weights = five; }, "key_weights: must have one entry per key = 6, got 5");
+  with([&](Options& o) { o.key_weights = negative; }, "key_weights[2]: must be finite and not negative, got -3");
+  with([&](Options& o) { o.key_weights = not_finite; }, "key_weights[3]: must be finite and not negative, got nan");
+  with([&](Options& o) { o.bounds = six; }, "bounds: must have one entry per query = 5, got 6");
+  auto huge = Problem<double>::random(5, 6);
+  huge.score = Gaussian(1e12);
+  huge.options.plan = Plan::grid;
+  EXPECT_THROW(huge.pool(), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace attnpool::test
