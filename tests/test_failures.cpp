@@ -67,6 +67,7 @@ TEST_P(Failures, EveryAllocationOfEveryFunction) {
         total += fail_each(name, call, 40);
       };
       for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+        if (threads == 1 && plan != Plan::dense) continue;  // the same steps
         Options planned = options;
         planned.plan = plan;
         run_some("pool", [&] { pool<T>(p, problem.keys, problem.values, Gaussian(1.0), out.view(), planned); });
