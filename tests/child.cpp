@@ -19,7 +19,14 @@ ChildResult run_probe(const std::string& name, const std::vector<std::string>& e
     dup2(ends[1], STDOUT_FILENO);
     close(ends[0]);
     for (const std::string& pair : environment) putenv(const_cast<char*>(pair.c_str()));
-    execl("/proc/self/exe", "attnpool_tests", "--probe", name.c_str(), nullptr);
+    // An emulator does not follow its program into a new one: it must be started again.
+    if (const char* emulator = std::getenv("ATTNPOOL_TEST_EMULATOR"); emulator != nullptr && *emulator != 0) {
+      char program[4096] = {};
+      if (readlink("/proc/self/exe", program, sizeof program - 1) > 0)
+        execlp(emulator, emulator, program, "--probe", name.c_str(), nullptr);
+    } else {
+      execl("/proc/self/exe", "attnpool_tests", "--probe", name.c_str(), nullptr);
+    }
     _exit(127);
   }
   close(ends[1]);
@@ -34,9 +41,40 @@ ChildResult run_probe(const std::string& name, const std::vector<std::string>& e
   return result;
 }
 
+namespace {
+
+/// Executes one instruction of an extension, whether the CPU has it or not: the test of an emulator, which must kill
+/// us where its CPU lacks it.
+bool execute(const std::string& extension) {
+#if defined(__x86_64__)
+  if (extension == "instruction:sse2") {
+    asm volatile("mulpd %%xmm0, %%xmm0" ::: "xmm0");
+  } else if (extension == "instruction:avx") {
+    asm volatile("vmulpd %%ymm0, %%ymm0, %%ymm0" ::: "xmm0");
+  } else if (extension == "instruction:avx2") {
+    asm volatile("vpaddd %%ymm0, %%ymm0, %%ymm0" ::: "xmm0");
+  } else if (extension == "instruction:fma") {
+    asm volatile("vfmadd231pd %%ymm0, %%ymm0, %%ymm0" ::: "xmm0");
+  } else if (extension == "instruction:avx512") {
+    asm volatile("vpaddd %%zmm0, %%zmm0, %%zmm0" ::: "xmm0");
+  } else {
+    return false;
+  }
+  return true;
+#else
+  return extension.empty();
+#endif
+}
+
+}  // namespace
+
 int probe(const std::string& what) try {
-  if (what == "isa") {
+  if (execute(what)) {
+    std::cout << "executed";
+  } else if (what == "isa") {
     std::cout << name(active_isa());
+  } else if (what == "supported") {
+    for (const Isa isa : supported_isas()) std::cout << name(isa) << ' ';
   } else if (what == "scoped") {  // inside a ScopedIsa the environment does not matter
     ScopedIsa scoped(Isa::scalar);
     std::cout << name(active_isa());

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
+#include <vector>
 
 #include "buffers.hpp"
 
@@ -20,6 +22,14 @@ inline std::size_t test_scale() {
 }
 inline std::size_t scaled(std::size_t size, std::size_t at_least = 1) {
   return size / test_scale() < at_least ? at_least : size / test_scale();
+}
+
+/// A list of cases: as it is, or its ends and its middle where ATTNPOOL_TEST_SCALE is 100 and more.
+template <class Case>
+std::vector<Case> thinned(std::initializer_list<Case> cases) {
+  std::vector<Case> all(cases);
+  if (test_scale() < 100 || all.size() <= 3) return all;
+  return {all.front(), all[all.size() / 2], all.back()};
 }
 
 /// splitmix64 (Steele, Lea, Flood 2014): integer arithmetic only, so the same numbers everywhere.

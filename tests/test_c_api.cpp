@@ -687,9 +687,9 @@ int throw_a_number(void*, double) { throw 1; }
 
 /// A call of some seconds on the slowest ISA.
 attnpool_status long_pool(attnpool_progress progress, void* user) {
-  static const Problem<double> problem = Problem<double>::random(30'000, 11'000, 2, 1);
+  static const Problem<double> problem = Problem<double>::random(30'000, 11'000, 8, 1);
   static const Matrix<double> result(30'000, 1);
-  const double w = 1;
+  const double w = 0.05;  // wide, in many dimensions: nothing but the dense plan
   attnpool_options options = attnpool_options_default();
   options.plan = ATTNPOOL_PLAN_DENSE;
   options.progress = progress;

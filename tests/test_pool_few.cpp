@@ -21,13 +21,13 @@ constexpr T nan = std::numeric_limits<T>::quiet_NaN();
 TEST_P(PoolFew, EveryShape) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const std::size_t query_count : {1, 2, 4, 5})
-      for (const std::size_t key_count : {many - 1, many, many + 1, many + 131}) {
+    for (const std::size_t query_count : thinned<std::size_t>({1, 2, 4, 5}))
+      for (const std::size_t key_count : thinned<std::size_t>({many - 1, many, many + 1, many + 131})) {
         const auto problem = Problem<T>::random(query_count, key_count);
         expect_pooled(problem, problem.pool());
       }
-    for (const std::size_t dims : {1, 2, 3, 5, 9})
-      for (const std::size_t cols : {1, 2, 3, 8, 9}) {
+    for (const std::size_t dims : thinned<std::size_t>({1, 2, 3, 5, 9}))
+      for (const std::size_t cols : thinned<std::size_t>({1, 2, 3, 8, 9})) {
         auto problem = Problem<T>::random(1, many + 77, dims, cols);
         std::vector<double> w(dims);
         for (std::size_t d = 0; d < dims; ++d) w[d] = 0.4 + 0.1 * static_cast<double>(d);
@@ -40,7 +40,7 @@ TEST_P(PoolFew, EveryShape) {
 TEST_P(PoolFew, EveryBandwidth) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const double w : {0.0, 1e-30, 0.1, 1.0, 30.0, 1e4, 1e30, 1e140}) {
+    for (const double w : thinned({0.0, 1e-30, 0.1, 1.0, 30.0, 1e4, 1e30, 1e140})) {
       auto problem = Problem<T>::random(3, many + 5, 1, 2);
       problem.score = Gaussian(w);
       expect_pooled(problem, problem.pool());

@@ -3,6 +3,7 @@
 #include <attnpool/attnpool.hpp>
 #include <cfenv>
 #include <clocale>
+#include <csignal>
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -101,21 +102,54 @@ TEST_P(Process, FloatingPointControlIsLeftAlone) {
   EXPECT_NE(smallest * 1.0f, 0) << "subnormal numbers are still alive";
 }
 
+TEST_P(Process, SignalHandlersAreLeftAlone) {
+  struct sigaction before[NSIG] = {}, after = {};
+  for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, nullptr, &before[signal]);
+  call_everything();
+  for (int signal = 1; signal < NSIG; ++signal)
+    if (sigaction(signal, nullptr, &after) == 0) {
+      EXPECT_EQ(after.sa_handler, before[signal].sa_handler) << "signal " << signal;
+    }
+}
+
 #if defined(__SSE2__)
 TEST_P(Process, FlushToZeroInTheCallerChangesNoNormalResult) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const double w : {1.0, 6.0}) {
-      auto problem = Problem<T>::random(40, 500, 1, 2);
-      problem.score = Gaussian(w);
-      const auto want = problem.pool();
-      const unsigned control = _mm_getcsr();
-      _mm_setcsr(control | 0x8040u);
-      problem.options.threads = 1;  // the control word belongs to this thread
-      const auto got = problem.pool();
-      _mm_setcsr(control);
-      EXPECT_TRUE(same_bits(got, want)) << problem.shape();
-    }
+    for (const std::size_t dims : {1, 2, 9})
+      for (const double w : {1.0, 6.0}) {
+        auto problem = Problem<T>::random(40, 500, dims, 2);
+        for (std::size_t q = 3; q < 40; q += 7) problem.queries(q, 0) = T(300) * static_cast<T>(q);  // far
+        problem.score = Gaussian(w);
+        problem.options.threads = 1;  // the control word belongs to this thread
+        const auto results = [&] {
+          std::vector<Matrix<T>> all = {problem.pool()};
+          Matrix<T> out(40, 2), gradient(40, 2), weights(40, 500), soft(500, 2), streamed(40, 2);
+          pool_gradient<T>(problem.queries, problem.keys, problem.values, problem.score, out.view(), gradient.view(),
+                           problem.options);
+          attention_weights<T>(problem.queries, problem.keys, problem.score, weights.view(), problem.options);
+          softmax<T>(problem.values, soft.view(), problem.options);
+          PoolState<T> state(problem.queries, 2, problem.score);
+          state.update(problem.keys, problem.values, problem.options);
+          state.finish(streamed.view());
+          for (const auto& m : {out, gradient, weights, soft, streamed}) all.push_back(m);
+          return all;
+        };
+        const auto want = results();
+        const unsigned control = _mm_getcsr();
+        _mm_setcsr(control | 0x8040u);
+        const auto got = results();
+        _mm_setcsr(control);
+        Mismatches mismatches("flush to zero, " + problem.shape());
+        for (std::size_t i = 0; i < want.size(); ++i)
+          for (std::size_t r = 0; r < want[i].rows(); ++r)
+            for (std::size_t c = 0; c < want[i].cols(); ++c) {
+              const T x = want[i](r, c), y = got[i](r, c);
+              const bool subnormal = std::abs(x) < std::numeric_limits<T>::min();
+              mismatches.check(same_bits(x, y) || (subnormal && std::abs(y) <= std::numeric_limits<T>::min()),
+                               "result " + std::to_string(i) + " " + at(r, c), y, x);
+            }
+      }
   });
 }
 #endif

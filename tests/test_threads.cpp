@@ -8,6 +8,7 @@
 #include <attnpool/pool.hpp>
 #include <attnpool/state.hpp>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -63,11 +64,14 @@ TEST_P(Threads, WeightsToo) {
   });
 }
 
-TEST_P(Threads, AgainAndAgainTheSameBits) {  // 250 repeats: what a race would show
+TEST_P(Threads, AgainAndAgainTheSameBits) {  // 250 repeats, 1 to 16 threads in turn: what a race would show
   auto problem = Problem<float>::random(300, 4000, 1, 1);
-  problem.options.threads = 4;
+  problem.options.threads = 1;
   const auto want = problem.pool();
-  for (std::size_t i = 0; i < scaled(250, 5); ++i) ASSERT_TRUE(same_bits(problem.pool(), want)) << "repeat " << i;
+  for (std::size_t i = 0; i < scaled(250, 16); ++i) {
+    problem.options.threads = 1 + static_cast<int>(i % 16);
+    ASSERT_TRUE(same_bits(problem.pool(), want)) << "repeat " << i;
+  }
 }
 
 TEST_P(Threads, AQueryAloneGivesTheSameBitsAsInAnyBatch) {
@@ -227,7 +231,7 @@ struct LongCall {
 
 /// Calls that take some tenths of a second on the slowest ISA.
 std::vector<LongCall> long_calls() {
-  const std::size_t n = 11'000;
+  const auto n = static_cast<std::size_t>(11'000 / std::sqrt(static_cast<double>(test_scale())));
   const auto problem = std::make_shared<Problem<double>>(Problem<double>::random(n, n, 2, 1));
   const auto out = std::make_shared<Matrix<double>>(n, 1), gradient = std::make_shared<Matrix<double>>(n, 1);
   const auto weights = std::make_shared<Matrix<double>>(n / 2, n / 4);
@@ -238,8 +242,8 @@ std::vector<LongCall> long_calls() {
           {"pool, few queries",
            [=](const Options& options) {
              for (int i = 0; i < 30; ++i)
-               pool<double>(problem->queries.rows(0, 500), problem->keys, problem->values, problem->score,
-                            {out->data(), 500, 1}, options);
+               pool<double>(problem->queries.rows(0, n / 22), problem->keys, problem->values, problem->score,
+                            {out->data(), n / 22, 1}, options);
            }},
           {"pool_gradient",
            [=](const Options& options) {
@@ -284,6 +288,7 @@ TEST(Progress, IsToldOnTheCallingThread) {
       long_call.run(options);
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       EXPECT_LE(calls, 2 + 10 * seconds * 1.5) << long_call.name << " took " << seconds << " s";
+      if (test_scale() > 1) continue;  // an emulator's time says nothing
       EXPECT_GE(calls, static_cast<int>(seconds * 10 / 4))
           << long_call.name << " took " << seconds << " s";  // a busy machine: a quarter
     }

@@ -3,6 +3,12 @@
 #include "errors.hpp"
 
 namespace attnpool::program {
+namespace {
+
+// A field takes some 32 bytes of memory for one byte of file.
+constexpr std::size_t max_fields = 500'000;
+
+}  // namespace
 
 CsvReader::CsvReader(Input& input) : input_(input) { input_.skip("\xef\xbb\xbf"); }
 
@@ -57,6 +63,8 @@ bool CsvReader::read_record(std::vector<std::string>& fields) {
       return true;
     }
     if (c == separator_) {
+      if (fields.size() == max_fields)
+        fail("more than " + std::to_string(max_fields) + " fields; this is not a table");
       fields.emplace_back();
       closed = false;
     } else if (closed) {

@@ -1,9 +1,12 @@
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <attnpool/attnpool.hpp>
+#include <exception>
 #include <new>
 #include <sstream>
+#include <string_view>
 
 #include "atomic_file.hpp"
 #include "commands.hpp"
@@ -83,10 +86,19 @@ Exit run(int argc, char** argv) {
   return Exit::failure;
 }
 
+/// Where an exception cannot be caught: nlohmann_json allocates in a destructor.
+[[noreturn]] void terminate() {
+  constexpr std::string_view message = "attnpool: out of memory\n";
+  if (const ssize_t written = write(STDERR_FILENO, message.data(), message.size()); written < 0) {
+  }
+  _exit(static_cast<int>(Exit::failure));
+}
+
 }  // namespace
 }  // namespace attnpool::program
 
 int main(int argc, char** argv) {
+  std::set_terminate(attnpool::program::terminate);
   attnpool::program::hold_standard_streams();
   attnpool::program::watch_signals();
   return static_cast<int>(attnpool::program::run(argc, argv));
