@@ -47,12 +47,12 @@ double least_error(double width, std::size_t terms) {
 
 }  // namespace
 
-Expansion::Expansion(double width, double error, double truncation)
+Expansion::Expansion(double width, double error, double truncation, std::size_t terms)
     : width_(width),
       reach_(static_cast<std::size_t>(std::ceil(std::sqrt(-2 * std::log(truncation)) / width))),
       truncation_error_(std::exp(-0.5 * static_cast<double>(reach_ * reach_) * width * width)) {
-  for (std::size_t n = 3; n <= most_terms && terms_ == 0; ++n)
-    if (const double e = least_error(width, n); e <= error) {
+  for (std::size_t n = terms > 0 ? terms : 3; n <= most_terms && terms_ == 0; ++n)
+    if (const double e = least_error(width, n); terms > 0 || e <= error) {
       terms_ = n;
       interpolation_error_ = e;
     }

@@ -15,8 +15,8 @@ namespace attnpool::detail {
 class Expansion {
  public:
   // For an error of at most `error` per key, beside decay() (one dimension); terms() is 0 if that takes more than
-  // most_terms. truncation: the largest weight that may be left out.
-  Expansion(double width, double error, double truncation);
+  // most_terms. truncation: the largest weight that may be left out. terms: not 0 to fix their number.
+  Expansion(double width, double error, double truncation, std::size_t terms = 0);
 
   double width() const { return width_; }  // of a box, in bandwidths
   std::size_t terms() const { return terms_; }

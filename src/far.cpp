@@ -61,6 +61,7 @@ FarField<T>::FarField(const Call<T>& call, const PreparedValues<T>& values)
       keys_(call.keys, call.score, values),
       values_(values),
       moments_(call.moments),
+      with_bounds_(!call.options.bounds.empty() || call.options.report),
       kernels_(active_kernels<double>()) {}
 
 template <class T>
@@ -121,7 +122,7 @@ void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const In
       } else {
         add(s.sums.data(), weights, first, count, [](std::size_t) { return 1.0; });
       }
-      if (dims > 1)
+      if (with_bounds_ && dims > 1)
         for (std::size_t j = 0; j < count; ++j)
           if (weights[j] != 0)
             for (std::size_t d = 0; d < dims; ++d)
@@ -145,7 +146,7 @@ void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const In
       2 * u * (0.7 * (static_cast<double>(dims) + 4) * (slack / weight + 1) + (planes == 1 ? 1100 : 4100)) * s.sums[0] /
           weight +
       static_cast<double>(std::numeric_limits<T>::epsilon());
-  finish({1, name, nullptr, s.sums.data(), 1, group, values_.weighted, distance, &bound});
+  finish({1, name, nullptr, s.sums.data(), 1, group, values_.weighted, distance, with_bounds_ ? &bound : nullptr});
 }
 
 template class FarField<float>;

@@ -36,6 +36,7 @@ class FarField {
   const TransposedKeys<double> keys_;
   const PreparedValues<T>& values_;
   const Moments moments_;
+  const bool with_bounds_;
   const Kernels<double>& kernels_;
 
   // A weighted key in `seen`, or none.

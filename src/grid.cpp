@@ -97,7 +97,11 @@ GridCost Grid<T>::cost(const Region& region, const Gaussian& score, Moments mome
     c.terms = e.terms();
     c.reach = e.reach();
     c.bytes = boxes * cell * planes * 8 * 2 * sets + keys * 8 * static_cast<double>(dims + 1 + cols);
-    c.possible = boxes < 1e9 && c.bytes <= most_bytes;
+    // Roundings alone must not take the tolerance (see build).
+    const double roundings = 64 + keys / boxes / 256 + cell / static_cast<double>(e.row()) + 4 * terms + 20 +
+                             static_cast<double>(dims) * (terms + 2 * static_cast<double>(e.reach()) + 1);
+    const double rounding = 4 * std::pow(1.5, static_cast<double>(dims)) * roundings * u;
+    c.possible = boxes < 1e9 && c.bytes <= most_bytes && rounding < tolerance;
     // Nanoseconds, measured with AVX2 and AVX-512 (bench/README.md).
     const double matrices = static_cast<double>(e.reach()) * terms * terms * (moments == Moments::none ? 30 : 60);
     c.seconds = 1e-9 * (matrices + keys * (10 + 0.4 * registers * planes) +
@@ -117,10 +121,11 @@ std::size_t Grid<T>::locate(const T* x, double* local) const {
   bool inside = true;
   for (std::size_t d = 0; d < D; ++d) {
     const Axis& axis = axes_[d];
-    const double z = (static_cast<double>(x[d]) - axis.low) * axis.per_box;
+    const double z = static_cast<double>(x[d]) * axis.per_unit - axis.first;
     inside &= z >= 0 && z < static_cast<double>(axis.boxes);
     const std::size_t box = inside ? static_cast<std::size_t>(static_cast<std::int64_t>(z)) : 0;
-    local[d] = 2 * (z - static_cast<double>(static_cast<std::int64_t>(box))) - 1;
+    const double edge = (axis.first + static_cast<double>(static_cast<std::int64_t>(box))) * axis.box_width;
+    local[d] = (static_cast<double>(x[d]) - edge) * (2 * axis.per_unit) - 1;
     cell = cell * axis.boxes + box;
   }
   return inside ? cell : cells_;
@@ -269,18 +274,20 @@ void Grid<T>::spread_by_cell(MatrixView<const T> keys, const PreparedValues<T>& 
 
 template <class T>
 void Grid<T>::translate(int threads) {
-  const std::size_t size = cell_size(), reach = expansion_->reach(), matrix = expansion_->terms() * expansion_->row();
+  const std::size_t size = cell_size(), matrix = shape_.terms * shape_.row;
   const GridKernels& kernels = active_table().grid;
   std::vector<unsigned char> occupied = occupied_, reached(cells_);
-  std::vector<double> near(cells_), decay(reach + 1);
+  std::vector<double> near(cells_);
   near_.resize(cells_);
-  for (std::size_t o = 0; o <= reach; ++o) decay[o] = expansion_->decay(o);
   for (std::size_t cell = 0; cell < cells_; ++cell) {
     near[cell] = occupied[cell] ? sets_[0][cell * size] : 0;
   }
   std::size_t stride = cells_;
   for (std::size_t d = 0; d < shape_.dims; ++d) {
-    const std::size_t boxes = axes_[d].boxes;
+    const Expansion& expansion = *expansions_[d];
+    const std::size_t boxes = axes_[d].boxes, reach = expansion.reach();
+    std::vector<double> decay(reach + 1);
+    for (std::size_t o = 0; o <= reach; ++o) decay[o] = expansion.decay(o);
     stride /= boxes;
     const std::size_t sets = 1 + (moments_ == Moments::none ? 0 : moments_ == Moments::scalar ? 1 : d + 1);
     std::vector<AlignedVector<double>> out(sets);
@@ -305,9 +312,9 @@ void Grid<T>::translate(int threads) {
           kernels.translate({shape_, d, sets_[from].data() + source * size, stride * size, occupied.data() + source,
                              stride, sources, matrices + (first + reach - box) * matrix, out[to].data() + cell * size});
         };
-        carry(0, expansion_->gaussian(), 0);
-        for (std::size_t set = 1; set < sets_.size(); ++set) carry(set, expansion_->gaussian(), set);
-        if (moments_ != Moments::none) carry(0, expansion_->moment(), moments_ == Moments::scalar ? 1 : d + 1);
+        carry(0, expansion.gaussian(), 0);
+        for (std::size_t set = 1; set < sets_.size(); ++set) carry(set, expansion.gaussian(), set);
+        if (moments_ != Moments::none) carry(0, expansion.moment(), moments_ == Moments::scalar ? 1 : d + 1);
       }
     });
     sets_ = std::move(out);
@@ -317,34 +324,74 @@ void Grid<T>::translate(int threads) {
   near_.swap(near);
 }
 
+// Queries within reach of a stray, a key outside the grid, cannot be sure of their sums: the axis along which it lies
+// farthest out is cut short.
+template <class T>
+void Grid<T>::keep_clear_of_strays(MatrixView<const T> keys) {
+  const std::size_t dims = keys.cols;
+  std::vector<double> below(dims, 1e300), above(dims, 1e300);  // least distance of its strays, in boxes
+  for (std::size_t k = 0; k < keys.rows; ++k) {
+    double farthest = 0;
+    std::size_t along = 0;
+    bool is_below = false;
+    for (std::size_t d = 0; d < dims; ++d) {
+      const double z = static_cast<double>(keys(k, d)) * axes_[d].per_unit - axes_[d].first;
+      const double out = std::max(-z, z - static_cast<double>(axes_[d].boxes));
+      if (out >= 0 && out >= farthest) farthest = out, along = d, is_below = z < 0;
+      if (out >= 0 && farthest == 0) farthest = 1e-300;
+    }
+    if (farthest > 0) {
+      double& least = is_below ? below[along] : above[along];
+      least = std::min(least, farthest);
+    }
+  }
+  for (std::size_t d = 0; d < dims; ++d) {
+    const double reach = static_cast<double>(expansions_[d]->reach());
+    axes_[d].edge_low = std::max(0.0, reach - below[d]);
+    axes_[d].edge_high = static_cast<double>(axes_[d].boxes) - std::max(0.0, reach - above[d]);
+  }
+}
+
 template <class T>
 void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, const Region& region,
                     const Gaussian& score, Moments moments, double tolerance, double width, int threads) {
   const std::size_t dims = keys.cols;
-  const double error = error_per_key(dims, moments, tolerance);
-  expansion_ = std::make_unique<Expansion>(width, error, truncation(error, region, score));
-  expansion_->make_matrices(moments != Moments::none);
   moments_ = moments;
   region_ = region;
   tolerance_ = tolerance;
+  total_weight_ = values.total_weight;
   axes_.clear();
   cells_ = 1;
-  double extent = 0;
+  double delta = 0;  // the error of a coordinate, in bandwidths
+  const double error = error_per_key(dims, moments, tolerance), left_out = truncation(error, region, score);
+  const std::size_t terms = Expansion(width, error, left_out).terms();
+  expansions_.clear();
   for (std::size_t d = 0; d < dims; ++d) {
     const double scale = std::abs(score.w_of(d)), around = std::ceil(margin(dims) / width);
-    const double span = (region.high[d] - region.low[d]) * scale / width;
-    Axis axis{region.low[d], scale / width, static_cast<std::size_t>(std::floor(span) + 1 + 2 * around), scale, 0, 0};
-    // The margin in the unit of the keys; a dimension without influence (w = 0) is a single box, whatever x.
-    axis.low = scale > 0 ? region.low[d] - around * width / scale : region.low[d];
-    if (scale == 0) axis.boxes = 1;
-    // Strays lie outside the grid: queries within reach of its edge cannot be sure of their sums.
-    axis.edge_low = region.trimmed ? static_cast<double>(expansion_->reach()) : 0;
-    axis.edge_high = static_cast<double>(axis.boxes) - axis.edge_low;
+    Axis axis{0, 0, 0, 1, scale, 0, 0};
+    if (scale > 0) {  // else the dimension has no influence: one box, whatever x
+      int exponent = 0;
+      const double fraction = std::frexp(width / scale, &exponent);
+      axis.box_width = std::ldexp(std::floor(std::ldexp(fraction, 24)), exponent - 24);
+      axis.per_unit = 1 / axis.box_width;
+      axis.first = std::floor(region.low[d] * axis.per_unit) - around;
+      axis.boxes = static_cast<std::size_t>(std::floor(region.high[d] * axis.per_unit) - axis.first + 1 + around);
+      const double farthest = std::abs(axis.first) + static_cast<double>(axis.boxes);
+      delta = std::max(delta, (farthest < 0x1p28 ? 4 : 8 * farthest) * u * width);
+    }
+    // Boxes are `width` bandwidths wide but for 2^-24; dimensions of the same scale share their matrices.
+    const double own_width = scale > 0 ? axis.box_width * scale : width;
+    if (d > 0 && expansions_[d - 1]->width() == own_width) {
+      expansions_.push_back(expansions_[d - 1]);
+    } else {
+      expansions_.push_back(std::make_shared<Expansion>(own_width, error, left_out, terms));
+      expansions_[d]->make_matrices(moments != Moments::none);
+    }
     axes_.push_back(axis);
     cells_ *= axis.boxes;
-    extent = std::max(extent, (span + 2 * around) * width);
   }
-  shape_ = {dims, expansion_->terms(), expansion_->row(), 1 + values.cols, 1};
+  if (region.trimmed) keep_clear_of_strays(keys);
+  shape_ = {dims, terms, expansions_[0]->row(), 1 + values.cols, 1};
   for (std::size_t d = 1; d < dims; ++d) shape_.rows *= shape_.terms;
   switch (dims) {
     case 1:
@@ -358,15 +405,18 @@ void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, c
   }
   translate(threads);
 
-  const double d = static_cast<double>(dims), terms = static_cast<double>(shape_.terms);
   // Roundings on the way of a key: sums over keys, over powers and neighbours, at the query.
-  const double roundings = longest_sum_ + d * (terms + 2 * static_cast<double>(expansion_->reach()) + 1) +
-                           static_cast<double>(shape_.rows) + 4 * terms + 20;
-  // A coordinate off by delta bandwidths moves a weight by at most e^(-1/2) sqrt(2) e^(-r^2/4) delta.
-  const double delta = 8 * u * extent;
-  per_near_ = 1.01 * d * (expansion_->interpolation_error() + 0.858 * delta) +
-              roundings * u * std::pow(expansion_->magnitude(), d);
-  constant_ = expansion_->truncation_error() * (values.total_weight + 1);
+  double roundings = longest_sum_ + static_cast<double>(shape_.rows) + 4 * static_cast<double>(terms) + 20,
+         magnitude = 1;
+  per_near_ = constant_ = 0;
+  for (const auto& e : expansions_) {
+    roundings += static_cast<double>(terms + 2 * e->reach() + 1);
+    magnitude *= e->magnitude();
+    // A coordinate off by delta moves a weight by at most e^(-1/2) sqrt(2) e^(-r^2/4) delta.
+    per_near_ += 1.01 * (e->interpolation_error() + 0.858 * delta);
+    constant_ = std::max(constant_, e->truncation_error() * (values.total_weight + 1));
+  }
+  per_near_ += roundings * u * magnitude;
 }
 
 template <class T>
@@ -423,7 +473,7 @@ void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, in
       bool missed = outside[i] || !(bounds[i] > 0 && bounds[i] <= tolerance_);
       if (missed || region_.trimmed) {
         for (std::size_t d = 0; d < D; ++d) {
-          const double x = static_cast<double>(queries(query(i), d)), z = (x - axes_[d].low) * axes_[d].per_box;
+          const double x = static_cast<double>(queries(query(i), d)), z = x * axes_[d].per_unit - axes_[d].first;
           missed |= !(z >= axes_[d].edge_low && z <= axes_[d].edge_high);
           if (!std::isfinite(x)) {
             sums[i] = bounds[i] = nan;

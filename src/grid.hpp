@@ -52,8 +52,11 @@ class Grid {
               std::vector<char>& hand_over) const;
 
  private:
+  // Boxes are [first + i, first + i + 1) * box_width in the unit of the keys. box_width has 24 significant bits and
+  // `first` is a whole number, so that edges are exact and a point's place in its box is known to a rounding of that
+  // place, however far the keys reach (up to 2^28 boxes from 0).
   struct Axis {
-    double low, per_box;  // box = (x - low) * per_box
+    double first, box_width, per_unit;  // per_unit: boxes
     std::size_t boxes;
     double scale;                // bandwidths per unit
     double edge_low, edge_high;  // queries below or above, in boxes, may miss strays
@@ -73,6 +76,7 @@ class Grid {
   template <std::size_t D>
   void spread_by_cell(MatrixView<const T> keys, const PreparedValues<T>& values, int threads);
   void translate(int threads);
+  void keep_clear_of_strays(MatrixView<const T> keys);
   template <std::size_t D>
   void answer_in(const Call<T>& call, const PreparedValues<T>& values, int threads, const Finish& finish,
                  std::vector<char>& hand_over) const;
@@ -85,7 +89,7 @@ class Grid {
   Region region_;
   std::size_t cells_ = 0;
   CellShape shape_{};
-  std::unique_ptr<Expansion> expansion_;
+  std::vector<std::shared_ptr<Expansion>> expansions_;  // of each dimension
   Moments moments_ = Moments::none;
   double tolerance_ = 0;
   double total_weight_ = 0, per_near_ = 0, constant_ = 0;  // a and b of the certificate

@@ -25,7 +25,7 @@ template <class T>
 bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score,
               MatrixView<T> out, const Options& options) {
   const bool plain = (options.plan == Plan::automatic || options.plan == Plan::dense) && options.key_weights.empty() &&
-                     options.bounds.empty();
+                     options.bounds.empty() && !options.report;
   if (!is_few(queries.rows, keys.rows) || !plain) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
