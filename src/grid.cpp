@@ -104,7 +104,9 @@ GridCost Grid<T>::cost(const Region& region, const Gaussian& score, Moments mome
     c.possible = boxes < 1e9 && c.bytes <= most_bytes && rounding < tolerance;
     // Nanoseconds, measured with AVX2 and AVX-512 (bench/README.md).
     const double matrices = static_cast<double>(e.reach()) * terms * terms * (moments == Moments::none ? 30 : 60);
-    c.seconds = 1e-9 * (matrices + keys * (10 + 0.4 * registers * planes) +
+    // Points in the order of their cells are fetched from all over memory.
+    const double fetching = dims > 1 && keys + queries > 3e5 ? 70 * (keys + queries) : 0;
+    c.seconds = 1e-9 * (60e3 + matrices + fetching + keys * (10 + 0.4 * registers * planes) +
                         boxes * neighbours * (4 + 0.3 * terms * registers * planes * sets) +
                         queries * (8 + sets * planes * (3 + 0.4 * registers)));
     const bool better = c.possible == best.possible ? c.seconds < best.seconds : c.possible;
