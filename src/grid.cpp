@@ -451,6 +451,7 @@ void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, in
   const bool in_order = cells_ * cell_size() * sets_.size() > cached && queries.rows > cells_ / 8;
   const Sorted sorted = in_order ? sort<D>(queries, threads) : Sorted{};
 
+  const bool with_bounds = !call.options.bounds.empty() || call.options.report;
   const auto answer_block = [&](std::size_t block, double* sums) {
     const std::size_t first = block * query_block, count = std::min(query_block, queries.rows - first);
     const std::uint32_t* order = in_order ? sorted.order.data() + first : nullptr;
@@ -468,11 +469,11 @@ void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, in
     for (std::size_t set = 0; set < sets_.size(); ++set)
       kernels.evaluate({shape_, sets_[set].data(), cell, points, count, sums + set * group * query_block});
     if (call.options.range.excludes_self()) remove_own(call, values, order, first, count, sums);
-    for (std::size_t i = 0; i < count; ++i)
-      bounds[i] = 1.01 * 2 * (per_near_ * near_[cell[i]] + constant_) / sums[i] +
-                  static_cast<double>(std::numeric_limits<T>::epsilon());
+    constexpr double rounding = static_cast<double>(std::numeric_limits<T>::epsilon());
+    for (std::size_t i = 0; i < count; ++i) bounds[i] = 1.01 * 2 * (per_near_ * near_[cell[i]] + constant_);
     for (std::size_t i = 0; i < count; ++i) {
-      bool missed = outside[i] || !(bounds[i] > 0 && bounds[i] <= tolerance_);
+      bool missed = outside[i] || !(bounds[i] > 0 && bounds[i] <= (tolerance_ - rounding) * sums[i]);
+      if (with_bounds) bounds[i] = bounds[i] / sums[i] + rounding;
       if (missed || region_.trimmed) {
         for (std::size_t d = 0; d < D; ++d) {
           const double x = static_cast<double>(queries(query(i), d)), z = x * axes_[d].per_unit - axes_[d].first;
@@ -487,7 +488,7 @@ void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, in
       hand_over[query(i)] = missed;
       if (missed) bounds[i] = nan;  // it comes again
     }
-    finish({count, first, order, sums, query_block, group, 0, 0, bounds});
+    finish({count, first, order, sums, query_block, group, 0, 0, with_bounds ? bounds : nullptr});
   };
   parallel_for((blocks + blocks_per_task - 1) / blocks_per_task, threads, call.options.progress,
                [&](std::size_t task, int worker) {
