@@ -69,7 +69,9 @@ TEST_P(PlanTest, GridHoldsItsBoundsOnEveryLayout) {
     for (const Layout layout : layouts)
       for (const std::size_t dims : {1, 2, 3})
         for (const double h : {0.02, 0.4, 6.0}) {
-          if ((h < 0.1 && dims == 3) || (h < 1 && dims > 1 && layout == Layout::two_far_groups)) continue;  // too many boxes
+          if ((h < 0.1 && (dims == 3 || (dims == 2 && test_scale() > 1))) ||
+              (h < 1 && dims > 1 && layout == Layout::two_far_groups))
+            continue;  // too many boxes
           auto problem = problem_of<T>(layout, scaled(150, 20), 700, dims, dims == 2 ? 2 : 1);
           problem.score = Gaussian(1 / h);
           if (dims == 2) problem.score = Gaussian({1 / h, -0.5 / h});
@@ -374,16 +376,16 @@ TEST(Plan, IsChosenByCost) {
 }
 
 TEST(Plan, OneFarOutlierDoesNotTakeTheGridAway) {
-  auto problem = problem_of<double>(Layout::outlier, 20'000, 50'000);
+  auto problem = problem_of<double>(Layout::outlier, scaled(20'000, 500), scaled(50'000, 3000));
   problem.keys(7, 0) = 1e12;
   problem.score = Gaussian(20.0);
   const Answer<double> a = answer(problem);
   EXPECT_EQ(a.report.plan, Plan::grid);
-  EXPECT_LT(a.report.handed_over, 6'000u);  // queries beyond the keys' ends among them
+  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);  // queries beyond the keys' ends among them
   auto dense = problem;
   dense.options.plan = Plan::dense;
   const auto want = dense.pool();
-  for (std::size_t q = 0; q < 20'000; ++q) ASSERT_NEAR(a.out(q, 0), want(q, 0), 1e-10) << q;
+  for (std::size_t q = 0; q < problem.queries.rows(); ++q) ASSERT_NEAR(a.out(q, 0), want(q, 0), 1e-10) << q;
 }
 
 void expect_message(const std::function<void()>& call, const std::string& want) {
