@@ -29,7 +29,7 @@ namespace detail {
 namespace {
 
 // Calls predicted to take less are dense: predicting more would cost as much.
-constexpr double quick = 30e-6;
+constexpr double quick = 150e-6;
 
 // Every query sees the same keys, but perhaps its own.
 bool is_eligible(const KeyRange& range) { return range.is_same_for_all_queries() || range.excludes_self(); }
@@ -73,7 +73,7 @@ struct Sampled {
 };
 template <class T>
 Sampled sample(const Call<T>& call, const Workspace<T>& workspace) {
-  constexpr std::size_t query_samples = 32, key_samples = 512;
+  constexpr std::size_t query_samples = 16, key_samples = 256;
   const std::size_t dims = call.keys.cols, queries = call.queries.rows, keys = call.keys.rows;
   const double cutoff =
       std::log2(static_cast<double>(keys)) + 2 - std::log2(static_cast<double>(std::numeric_limits<T>::epsilon()));
