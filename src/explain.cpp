@@ -63,7 +63,9 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& sco
   e.cols = values.cols;
   e.threads = detail::threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(keys.rows));
   e.tolerance = choice.tolerance;
-  for (std::size_t d = 0; d < keys.cols; ++d) e.extent.push_back(2 * workspace.box.half(d) * std::abs(score.w_of(d)));
+  const bool sees_keys = !workspace.box.low.empty();
+  for (std::size_t d = 0; d < keys.cols && sees_keys; ++d)
+    e.extent.push_back(2 * workspace.box.half(d) * std::abs(score.w_of(d)));
   for (const detail::PlanCost& c : choice.costs)
     e.costs.push_back({c.plan, c.possible, c.seconds / e.threads, c.bytes, c.error});
   switch (choice.plan) {

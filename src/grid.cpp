@@ -34,6 +34,14 @@ double truncation(double error, const Region& region, const Gaussian& score) {
 // Doubles that a core's caches keep: half a megabyte.
 constexpr std::size_t cached = 65536;
 
+// Edges of boxes are exact: 16 bits of width times a number of at most 36. A point may be put into the neighbour of its
+// box by a rounding of that number, 2^-17 of a box, which costs the polynomial less than the 1 % in the certificate.
+constexpr int width_bits = 16;
+constexpr double most_boxes_from_zero = 0x1p36;
+
+// Keys that spread_as_they_come() adds up one by one, and the doubles of moments that keep adding up its parts cheap.
+constexpr std::size_t part_keys = 8192, few_moments = 16384;
+
 // Points of the two ends of a part of `count` things.
 std::size_t part_begin(std::size_t count, std::size_t part, std::size_t parts) { return count * part / parts; }
 
@@ -81,8 +89,10 @@ GridCost Grid<T>::cost(const Region& region, const Gaussian& score, Moments mome
   for (double width = 2; width >= 1.0 / 32; width /= 2) {
     const Expansion e(width, error, truncation(error, region, score));
     if (e.terms() == 0) continue;
-    double boxes = 1, neighbours = 0;
+    double boxes = 1, neighbours = 0, from_zero = 0;
     for (std::size_t d = 0; d < dims; ++d) {
+      from_zero = std::max(
+          from_zero, std::max(std::abs(region.low[d]), std::abs(region.high[d])) * std::abs(score.w_of(d)) / width);
       const double along = std::floor((region.high[d] - region.low[d]) * std::abs(score.w_of(d)) / width) + 1 +
                            2 * std::ceil(margin(dims) / width);
       boxes *= along;
@@ -101,7 +111,7 @@ GridCost Grid<T>::cost(const Region& region, const Gaussian& score, Moments mome
     const double roundings = 64 + keys / boxes / 256 + cell / static_cast<double>(e.row()) + 4 * terms + 20 +
                              static_cast<double>(dims) * (terms + 2 * static_cast<double>(e.reach()) + 1);
     const double rounding = 4 * std::pow(1.5, static_cast<double>(dims)) * roundings * u;
-    c.possible = boxes < 1e9 && c.bytes <= most_bytes && rounding < tolerance;
+    c.possible = boxes < 1e9 && from_zero < most_boxes_from_zero / 2 && c.bytes <= most_bytes && rounding < tolerance;
     // Nanoseconds, measured with AVX2 and AVX-512 (bench/README.md).
     const double matrices = static_cast<double>(e.reach()) * terms * terms * (moments == Moments::none ? 30 : 60);
     // Points in the order of their cells are fetched from all over memory.
@@ -169,7 +179,9 @@ void Grid<T>::spread(MatrixView<const T> keys, const PreparedValues<T>& values, 
   sets_[0].resize(cells_ * cell_size());
   occupied_.assign(cells_, 0);
   if constexpr (D == 1) {
-    if (cells_ * cell_size() <= cached) return spread_as_they_come(keys, values, threads);
+    // If need be a part's longest sum, all keys in one cell, must be within the tolerance.
+    if (cells_ * cell_size() <= few_moments && static_cast<double>(part_keys) * 4 * u <= tolerance_)
+      return spread_as_they_come(keys, values, threads);
   }
   spread_by_cell<D>(keys, values, threads);
 }
@@ -179,7 +191,6 @@ void Grid<T>::spread(MatrixView<const T> keys, const PreparedValues<T>& values, 
 template <class T>
 void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues<T>& values, int threads) {
   const std::size_t size = cells_ * cell_size(), point = 1 + shape_.planes;
-  const std::size_t part_keys = std::max<std::size_t>(8192, 4 * size);  // so that adding them up costs little
   const std::size_t parts = (keys.rows + part_keys - 1) / part_keys;
   const GridKernels& kernels = active_table().grid;
   std::uint32_t fullest = 0;
@@ -331,21 +342,21 @@ void Grid<T>::translate(int threads) {
 template <class T>
 void Grid<T>::keep_clear_of_strays(MatrixView<const T> keys) {
   const std::size_t dims = keys.cols;
-  std::vector<double> below(dims, 1e300), above(dims, 1e300);  // least distance of its strays, in boxes
+  constexpr double none = std::numeric_limits<double>::infinity();
+  std::vector<double> below(dims, none), above(dims, none);  // least distance of its strays, in boxes
   for (std::size_t k = 0; k < keys.rows; ++k) {
-    double farthest = 0;
-    std::size_t along = 0;
-    bool is_below = false;
+    double farthest = -1;
+    double* least = nullptr;
     for (std::size_t d = 0; d < dims; ++d) {
-      const double z = static_cast<double>(keys(k, d)) * axes_[d].per_unit - axes_[d].first;
-      const double out = std::max(-z, z - static_cast<double>(axes_[d].boxes));
-      if (out >= 0 && out >= farthest) farthest = out, along = d, is_below = z < 0;
-      if (out >= 0 && farthest == 0) farthest = 1e-300;
+      const double z = static_cast<double>(keys(k, d)) * axes_[d].per_unit - axes_[d].first,
+                   boxes = static_cast<double>(axes_[d].boxes);
+      const double out = z < 0 ? -z : z >= boxes ? z - boxes : -1;
+      if (out > farthest) {
+        farthest = out;
+        least = z < 0 ? &below[d] : &above[d];
+      }
     }
-    if (farthest > 0) {
-      double& least = is_below ? below[along] : above[along];
-      least = std::min(least, farthest);
-    }
+    if (least) *least = std::min(*least, farthest);
   }
   for (std::size_t d = 0; d < dims; ++d) {
     const double reach = static_cast<double>(expansions_[d]->reach());
@@ -361,10 +372,8 @@ void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, c
   moments_ = moments;
   region_ = region;
   tolerance_ = tolerance;
-  total_weight_ = values.total_weight;
   axes_.clear();
   cells_ = 1;
-  double delta = 0;  // the error of a coordinate, in bandwidths
   const double error = error_per_key(dims, moments, tolerance), left_out = truncation(error, region, score);
   const std::size_t terms = Expansion(width, error, left_out).terms();
   expansions_.clear();
@@ -374,14 +383,12 @@ void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, c
     if (scale > 0) {  // else the dimension has no influence: one box, whatever x
       int exponent = 0;
       const double fraction = std::frexp(width / scale, &exponent);
-      axis.box_width = std::ldexp(std::floor(std::ldexp(fraction, 24)), exponent - 24);
+      axis.box_width = std::ldexp(std::floor(std::ldexp(fraction, width_bits)), exponent - width_bits);
       axis.per_unit = 1 / axis.box_width;
       axis.first = std::floor(region.low[d] * axis.per_unit) - around;
       axis.boxes = static_cast<std::size_t>(std::floor(region.high[d] * axis.per_unit) - axis.first + 1 + around);
-      const double farthest = std::abs(axis.first) + static_cast<double>(axis.boxes);
-      delta = std::max(delta, (farthest < 0x1p28 ? 4 : 8 * farthest) * u * width);
     }
-    // Boxes are `width` bandwidths wide but for 2^-24; dimensions of the same scale share their matrices.
+    // Boxes are `width` bandwidths wide but for 2^-16; dimensions of the same scale share their matrices.
     const double own_width = scale > 0 ? axis.box_width * scale : width;
     if (d > 0 && expansions_[d - 1]->width() == own_width) {
       expansions_.push_back(expansions_[d - 1]);
@@ -414,8 +421,8 @@ void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, c
   for (const auto& e : expansions_) {
     roundings += static_cast<double>(terms + 2 * e->reach() + 1);
     magnitude *= e->magnitude();
-    // A coordinate off by delta moves a weight by at most e^(-1/2) sqrt(2) e^(-r^2/4) delta.
-    per_near_ += 1.01 * (e->interpolation_error() + 0.858 * delta);
+    // Two coordinates, each off by at most 4 u of a box, move a weight by at most e^(-1/2) sqrt(2) e^(-r^2/4) of that.
+    per_near_ += 1.01 * (e->interpolation_error() + 0.858 * 8 * u * e->width());
     constant_ = std::max(constant_, e->truncation_error() * (values.total_weight + 1));
   }
   per_near_ += roundings * u * magnitude;

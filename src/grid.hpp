@@ -52,9 +52,9 @@ class Grid {
               std::vector<char>& hand_over) const;
 
  private:
-  // Boxes are [first + i, first + i + 1) * box_width in the unit of the keys. box_width has 24 significant bits and
-  // `first` is a whole number, so that edges are exact and a point's place in its box is known to a rounding of that
-  // place, however far the keys reach (up to 2^28 boxes from 0).
+  // Boxes are [first + i, first + i + 1) * box_width in the unit of the keys. box_width has 16 significant bits and
+  // `first` is a whole number below 2^36, so that edges are exact and a point's place in its box is known to a rounding
+  // of that place, however far the keys reach.
   struct Axis {
     double first, box_width, per_unit;  // per_unit: boxes
     std::size_t boxes;
@@ -92,11 +92,11 @@ class Grid {
   std::vector<std::shared_ptr<Expansion>> expansions_;  // of each dimension
   Moments moments_ = Moments::none;
   double tolerance_ = 0;
-  double total_weight_ = 0, per_near_ = 0, constant_ = 0;  // a and b of the certificate
-  double longest_sum_ = 0;                                 // keys that are added up one by one
-  std::vector<unsigned char> occupied_;                    // [cells]
-  std::vector<AlignedVector<double>> sets_;                // [1 + parameters][cells][planes][rows][row]
-  std::vector<double> near_;                               // [cells]
+  double per_near_ = 0, constant_ = 0;       // a and b of the certificate
+  double longest_sum_ = 0;                   // keys that are added up one by one
+  std::vector<unsigned char> occupied_;      // [cells]
+  std::vector<AlignedVector<double>> sets_;  // [1 + parameters][cells][planes][rows][row]
+  std::vector<double> near_;                 // [cells]
 };
 
 }  // namespace attnpool::detail

@@ -104,6 +104,7 @@ Sampled sample(const Call<T>& call, const Workspace<T>& workspace) {
             (static_cast<double>(call.queries(q, d)) - static_cast<double>(call.keys(k, d))) * scale[d];
         square += delta * delta;
       }
+      if (std::isnan(square)) square = std::numeric_limits<double>::infinity();
       squares.push_back(square);
       nearest = std::min(nearest, square);
     }

@@ -388,6 +388,51 @@ TEST(Plan, OneFarOutlierDoesNotTakeTheGridAway) {
   for (std::size_t q = 0; q < problem.queries.rows(); ++q) ASSERT_NEAR(a.out(q, 0), want(q, 0), 1e-10) << q;
 }
 
+// What looks odd along an axis that does not count takes no query from the grid.
+TEST(Plan, ADimensionWithoutInfluenceHandsNothingOver) {
+  auto problem = problem_of<double>(Layout::uniform, scaled(2'000, 200), scaled(20'000, 2000), 2);
+  problem.keys(7, 1) = 1e12;
+  problem.score = Gaussian({20.0, 0.0});
+  problem.options.plan = Plan::grid;
+  const Answer<double> a = answer(problem);
+  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);
+  expect_within_bounds(problem, a, "w of one dimension is 0");
+}
+
+// Seconds since 1970, for instance, and a bandwidth of one: boxes lie 10^9 of their widths from 0.
+TEST(Plan, KeysFarFromZeroKeepTheGrid) {
+  auto problem = problem_of<double>(Layout::uniform, scaled(500, 100), scaled(20'000, 2000));
+  for (std::size_t k = 0; k < problem.keys.rows(); ++k) problem.keys(k, 0) = 1.6e9 + 100 * problem.keys(k, 0);
+  for (std::size_t q = 0; q < problem.queries.rows(); ++q) problem.queries(q, 0) = 1.6e9 + 100 * problem.queries(q, 0);
+  problem.options.plan = Plan::grid;
+  const Answer<double> a = answer(problem);
+  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);
+  expect_within_bounds(problem, a, "far from zero");
+}
+
+// Half of the keys in one place make a long sum, which must not cost the certificate.
+TEST(Plan, ManyTiesKeepTheGrid) {
+  auto problem = problem_of<double>(Layout::uniform, scaled(200, 100), scaled(1'000'000, 50'000));
+  for (std::size_t k = 0; k < problem.keys.rows(); k += 2) problem.keys(k, 0) = 2.5;
+  problem.score = Gaussian(50.0);
+  problem.options.plan = Plan::grid;
+  const Answer<double> a = answer(problem);
+  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);
+  expect_within_bounds(problem, a, "half of them tied");
+}
+
+TEST(Plan, ChoosingSurvivesQueriesThatAreNotNumbers) {
+  auto problem = problem_of<double>(Layout::uniform, 3'000, 30'000);
+  for (std::size_t q = 0; q < 3'000; ++q)
+    if (q % 3 != 0) problem.queries(q, 0) = nan;
+  const Answer<double> a = answer(problem);
+  EXPECT_TRUE(std::isnan(a.out(1, 0)));
+  EXPECT_NEAR(a.out(3, 0), static_cast<double>(weighted_oracle(problem, 3, 0)), 1e-10);
+  problem.options.range = KeyRange::first(0);
+  EXPECT_TRUE(
+      explain<double>(problem.queries, problem.keys, problem.values, problem.score, problem.options).extent.empty());
+}
+
 void expect_message(const std::function<void()>& call, const std::string& want) {
   try {
     call();
