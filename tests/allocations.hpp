@@ -15,23 +15,16 @@ class PeakBytes {
   std::size_t before_;
 };
 
-/// The n-th allocation from now on, on any thread, throws std::bad_alloc; those after it succeed.
+/// The n-th allocation from now on, on any thread, throws std::bad_alloc; those after it succeed, or fail like it while
+/// this lives.
 class FailAllocation {
  public:
-  explicit FailAllocation(long n);
+  enum class Then { succeed, fail };
+  explicit FailAllocation(long n, Then then = Then::succeed);
   ~FailAllocation();
   FailAllocation(const FailAllocation&) = delete;
   FailAllocation& operator=(const FailAllocation&) = delete;
   bool has_failed() const;
-};
-
-/// While it lives, operator new fails on this thread after `successes` more calls.
-class FailingAllocation {
- public:
-  explicit FailingAllocation(int successes);
-  ~FailingAllocation();
-  FailingAllocation(const FailingAllocation&) = delete;
-  FailingAllocation& operator=(const FailingAllocation&) = delete;
 };
 
 }  // namespace attnpool::test

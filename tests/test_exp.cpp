@@ -91,7 +91,7 @@ TEST_P(Exp,
   Judged<float> judged;
   for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += step)
     judged(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-  judged.report("float, every " + std::to_string(step) + "th bit pattern");
+  judged.report(step == 1 ? "float, every bit pattern" : "float, every " + std::to_string(step) + "th bit pattern");
 }
 
 TEST_P(Exp, FloatAroundBothCutoffs) {  // every float within a few thousand of log(max), log(min) and log(smallest)

@@ -5,8 +5,7 @@
 #include <sys/wait.h>
 
 #include <atomic>
-#include <attnpool/pool.hpp>
-#include <attnpool/state.hpp>
+#include <attnpool/attnpool.hpp>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -125,17 +124,111 @@ TEST_P(Threads, AQueryAloneWithItsOwnRangeToo) {
   });
 }
 
-TEST_P(Threads, ManyCallersAtOnce) {
-  const auto problem = Problem<double>::random(50, 3000, 2, 2);
+/// Runs caller(i) on 16 threads at once.
+void sixteen_callers(const std::function<void(std::size_t)>& caller) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 16; ++i) threads.emplace_back(caller, i);
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_P(Threads, SixteenCallersWithTeams) {
+  const auto problem = Problem<double>::random(50, 30'000, 2, 2);
   const auto want = problem.pool();
-  std::vector<std::thread> callers;
   std::atomic<int> wrong{0};
-  for (int i = 0; i < 8; ++i)
-    callers.emplace_back([&] {
-      for (std::size_t j = 0; j < scaled(40, 2); ++j) wrong += !same_bits(problem.pool(), want);
-    });
-  for (std::thread& caller : callers) caller.join();
+  sixteen_callers([&](std::size_t) {
+    for (std::size_t j = 0; j < scaled(20, 2); ++j) wrong += !same_bits(problem.pool(), want);
+  });
   EXPECT_EQ(wrong, 0);
+}
+
+/// Every function of the library on small shapes, as calls that give what they computed.
+template <class T>
+std::vector<std::function<Matrix<T>()>> small_calls(const Problem<T>& p) {
+  const auto planned = [&p](Plan plan) {
+    return [&p, plan] {
+      Problem<T> mine = p;
+      mine.options.plan = plan;
+      return mine.pool();
+    };
+  };
+  const std::size_t cols = p.values.cols(), n = p.queries.rows();
+  const auto one = [](double x) { return Matrix<T>::column({x}); };
+  return {
+      planned(Plan::automatic),
+      planned(Plan::dense),
+      planned(Plan::pruned),
+      planned(Plan::grid),
+      [=, &p] {
+        Matrix<T> out(n, cols);
+        pool_batch<T>(1, p.queries, p.keys, p.values, p.score, out.view(), p.options);
+        return out;
+      },
+      [=, &p] {
+        Matrix<T> out(n, cols), gradient(n, cols);
+        pool_gradient<T>(p.queries, p.keys, p.values, p.score, out.view(), gradient.view(), p.options);
+        return gradient;
+      },
+      [=, &p] {
+        Matrix<T> weights(n, p.keys.rows());
+        attention_weights<T>(p.queries, p.keys, p.score, weights.view(), p.options);
+        return weights;
+      },
+      [=, &p] {
+        Matrix<T> out(p.values.rows(), cols);
+        softmax<T>(p.values, out.view(), p.options);
+        return out;
+      },
+      [=, &p] {
+        Matrix<T> out(n, cols), mean(n, cols);
+        average_pool<T>(p.values, mean.view());
+        PoolState<T> state(p.queries, cols, p.score);
+        state.update(p.keys, p.values, p.options);
+        state.finish(out.view());
+        return out;
+      },
+      [=, &p] {
+        Matrix<T> out(n, cols);
+        Prepared<T>(p.keys, p.values).pool(p.queries, p.score, out.view(), p.options);
+        return out;
+      },
+      [=, &p] {
+        return one(loss_gradient<T>(p.keys, p.keys, p.values, p.values, p.score, Loss::mean, p.options).gradient[0]);
+      },
+      [=, &p] {
+        FitOptions options;
+        options.epochs = 1;
+        options.threads = 1;
+        return one(fit<T>(p.keys, p.values, options).loss);
+      },
+      [=, &p] {  // refused: an exception on many threads at once
+        try {
+          Matrix<T> out(n + 1, cols);
+          pool<T>(p.queries, p.keys, p.values, p.score, out.view(), p.options);
+          return out;
+        } catch (const std::invalid_argument& error) {
+          return one(static_cast<double>(std::string(error.what()).size()));
+        }
+      },
+  };
+}
+
+TEST_P(Threads, SixteenCallersTenThousandCallsEach) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    auto problem = Problem<T>::random(4, 40, 2, 2);
+    problem.options.threads = 1;
+    const auto calls = small_calls(problem);
+    std::vector<Matrix<T>> want;
+    for (const auto& call : calls) want.push_back(call());
+    std::atomic<int> wrong{0};
+    sixteen_callers([&](std::size_t i) {
+      for (std::size_t j = 0; j < scaled(5000, 2 * calls.size()); ++j) {  // of each type: different calls at once
+        const std::size_t c = (i + j) % calls.size();
+        wrong += !same_bits(calls[c](), want[c]);
+      }
+    });
+    EXPECT_EQ(wrong, 0);
+  });
 }
 
 // ---- the number of threads ---------------------------------------------------------------------
