@@ -12,10 +12,10 @@ namespace attnpool::test {
 namespace {
 
 /// Fails each allocation of the call in turn: the first `every`, then each 31st (which is each where there are fewer; each
-/// 31st from the start where the tests are scaled down). Returns how many there are.
+/// 31st from the start where the tests are scaled down by 10 and more). Returns how many there are.
 long fail_each(const std::string& name, const std::function<void()>& call, long every = 100'000) {
   call();  // what is made once and kept is made now
-  for (long n = 1; n < 100'000; n += test_scale() < 100 && n < every ? 1 : 31) {
+  for (long n = 1; n < 100'000; n += test_scale() < 10 && n < every ? 1 : 31) {
     const PeakBytes bytes;
     bool threw = false, failed = false;
     {

@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "atomic_file.hpp"
 #include "errors.hpp"
+#include "interrupt.hpp"
 #include "scratch.hpp"
 
 namespace attnpool::program::test {
@@ -60,6 +64,25 @@ TEST(AtomicFile, ProbeLeavesNothing) {
   const Scratch scratch;
   require_writable(scratch.path("a"));
   EXPECT_EQ(scratch.file_count(), 0U);
+}
+
+TEST(AtomicFile, ASignalBeforeAWriteThatWouldWaitForever) {
+  EXPECT_EXIT(
+      {
+        int ends[2];
+        if (pipe(ends) != 0) _exit(1);
+        watch_signals();
+        alarm(20);
+        AtomicFile file("/proc/self/fd/" + std::to_string(ends[1]));
+        raise(SIGTERM);
+        try {
+          file.write(std::string(1 << 20, 'a'));  // more than a pipe holds, and nobody reads
+        } catch (const CancelledByUser&) {
+          _exit(5);
+        }
+        _exit(1);
+      },
+      ::testing::ExitedWithCode(5), "");
 }
 
 }  // namespace

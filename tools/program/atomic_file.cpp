@@ -72,6 +72,8 @@ void AtomicFile::write(std::string_view bytes) {
 void AtomicFile::flush() {
   std::size_t done = 0;
   while (done < buffer_.size()) {
+    // A pipe may never have room again, and a signal that came before it filled up would not end that wait.
+    if (temporary_.empty() && interrupted() && !interrupted_before_) throw CancelledByUser();
     const ssize_t count = ::write(file_, buffer_.data() + done, buffer_.size() - done);
     const int error = count < 0 ? errno : 0;
     if (error == EPIPE) throw ClosedPipe();

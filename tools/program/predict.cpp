@@ -9,6 +9,8 @@
 #include "atomic_file.hpp"
 #include "commands.hpp"
 #include "csv.hpp"
+#include "errors.hpp"
+#include "interrupt.hpp"
 #include "json_file.hpp"
 #include "npy.hpp"
 #include "pictures.hpp"
@@ -109,6 +111,7 @@ Prediction predict(const PredictOptions& options, const Problem& problem, Option
   }
   const std::string picture = options.plot.empty() ? "" : picture_of(problem, predictions);
   AtomicFile file(options.out);
+  if (interrupted()) throw CancelledByUser();  // since the last progress
   options.out.ends_with(".npy") ? write_npy(file, problem, predictions, bounds)
                                 : write_csv(file, problem, predictions, bounds);
   if (!options.plot.empty()) write_file(options.plot, picture);
