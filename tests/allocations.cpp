@@ -33,6 +33,12 @@ void release(void* p) {
 }  // namespace
 
 namespace attnpool::test {
+bool counts_allocations() {
+  const PeakBytes bytes;
+  ::operator delete(::operator new(1));
+  return bytes.value() > 0;
+}
+
 PeakBytes::PeakBytes() : before_(alive.load()) { peak = before_; }
 std::size_t PeakBytes::value() const { return peak.load() - before_; }
 std::size_t PeakBytes::alive_now() const { return alive.load() - before_; }

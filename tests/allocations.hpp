@@ -4,6 +4,9 @@
 
 namespace attnpool::test {
 
+/// Whether operator new is the one that counts: clang's sanitizers have one of their own.
+bool counts_allocations();
+
 /// The largest number of bytes alive at once since construction, beyond those alive at construction; on all threads.
 class PeakBytes {
  public:

@@ -30,6 +30,7 @@ std::size_t peak_of_pool(std::size_t query_count, std::size_t key_count, std::si
 }
 
 TEST_P(Process, MemoryOfPoolDoesNotGrowWithQueriesTimesKeys) {
+  if (!counts_allocations()) GTEST_SKIP() << "operator new is a sanitizer's";
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
     for (const int threads : {1, 4}) {
@@ -50,6 +51,7 @@ TEST_P(Process, MemoryOfPoolDoesNotGrowWithQueriesTimesKeys) {
 }
 
 TEST_P(Process, MemoryOfAFitDoesNotGrowWithTheSquareOfThePoints) {
+  if (!counts_allocations()) GTEST_SKIP() << "operator new is a sanitizer's";
   const auto data = Problem<float>::random(1, scaled(8000, 2000), 1, 1);  // 64 million pairs
   FitOptions options;
   options.w0 = {1};

@@ -2,9 +2,7 @@
 import os
 import signal
 
-from program import check, check_equal, enter_scratch, leave, read, run, write
-
-STEP = min(31, int(os.environ.get("ATTNPOOL_TEST_SCALE", "1")))  # where the tests are scaled down, some of them
+from program import SCALE, check, check_equal, enter_scratch, leave, read, run, write
 
 enter_scratch()
 write("d.csv", "x,y\n1,2\n2,3\n4,5\n")
@@ -20,8 +18,9 @@ for arguments in (["fit", "d.csv", "--x", "x", "--y", "y", "--model", "o.csv", "
     new = read("o.csv")
     write("o.csv", "old")
     files = sorted(os.listdir("."))
-    for n in range(1, allocations + 1, STEP):
-        result = run(*arguments, env={"ATTNPOOL_TEST_FAIL_AT": str(n)})
+    for n in range(1, allocations + 1, min(SCALE, 31)):
+        # Leaks are looked for in the library; nlohmann_json leaves some behind, in a process that ends.
+        result = run(*arguments, env={"ATTNPOOL_TEST_FAIL_AT": str(n), "ASAN_OPTIONS": "detect_leaks=0"})
         total += 1
         # nlohmann_json 3.11.2: an array whose construction threw is destroyed.
         if result.returncode == -signal.SIGSEGV or (b"AddressSanitizer: SEGV" in result.stderr and b"nlohmann" in result.stderr):

@@ -5,6 +5,7 @@ import sys
 import tempfile
 
 PROGRAM = os.path.abspath(sys.argv[1])
+SCALE = int(os.environ.get("ATTNPOOL_TEST_SCALE", "1"))  # more than 1: a sanitizer or an emulator makes the program slow
 failures = 0
 
 
