@@ -40,7 +40,7 @@ TEST_P(PoolFew, EveryShape) {
 TEST_P(PoolFew, RowsMayLieApart) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const auto [dims, cols] : {std::pair<std::size_t, std::size_t>{1, 1}, {3, 2}, {21, 18}, {16, 32}}) {
+    for (const auto& [dims, cols] : {std::pair<std::size_t, std::size_t>{1, 1}, {3, 2}, {21, 18}, {16, 32}}) {
       const auto problem = Problem<T>::random(2, many + 50, dims, cols);
       const std::size_t rows = problem.keys.rows(), gap = 3;
       std::vector<T> keys(rows * (dims + gap), nan<T>), values(rows * (cols + gap), nan<T>);
