@@ -74,13 +74,14 @@ struct ExpPolynomial<double> {  // relative error 2^-57.9
   static constexpr double normal_from = -0x1.6232bdd7abcd2p+9;
 };
 
-// e^x = 2^n e^r before the scaling: returns e^r and, in t's low bits, n <= largest_exponent. A NaN passes through r;
-// +inf gives +inf.
-template <class T>
+// e^x = 2^n e^r before the scaling: returns e^r and, in t's low bits, n. A NaN passes through r; bounded, n is at most
+// largest_exponent and +inf gives +inf.
+template <class T, bool Bounded = true>
 inline Lanes<T> exp_reduced(Lanes<T> x, Lanes<T>& t) {
   using P = ExpPolynomial<T>;
   const Lanes<T> shifter(Float<T>::shifter);
-  t = min(fma(x, Lanes<T>(P::log2e), shifter), Lanes<T>(Float<T>::shifter + P::largest_exponent));
+  t = fma(x, Lanes<T>(P::log2e), shifter);
+  if constexpr (Bounded) t = min(t, Lanes<T>(Float<T>::shifter + P::largest_exponent));
   const Lanes<T> n = t - shifter;
   const Lanes<T> r = fnma(n, Lanes<T>(P::ln2_lo), fnma(n, Lanes<T>(P::ln2_hi), x));
   Lanes<T> q(P::c[P::terms - 1]);
@@ -110,7 +111,7 @@ inline Lanes<T> exp_lanes(Lanes<T> x) {
 template <class T>
 inline Lanes<T> exp_nonpositive_lanes(Lanes<T> x) {
   Lanes<T> t;
-  const Lanes<T> p = exp_reduced<T>(x, t);
+  const Lanes<T> p = exp_reduced<T, false>(x, t);
   const Lanes<T> y = p * add_exponent(Lanes<T>(T(1)), t);
   return if_less<T>(x, Lanes<T>(ExpPolynomial<T>::normal_from), Lanes<T>(T(0)), y);
 }

@@ -368,6 +368,9 @@ void Grid<T>::keep_clear_of_strays(MatrixView<const T> keys) {
 template <class T>
 void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, const Region& region,
                     const Gaussian& score, Moments moments, double tolerance, double width, int threads) {
+  const Arguments arguments{score.w(), moments, tolerance, width};
+  if (arguments == built_) return;
+  built_ = {};  // in case of an exception
   const std::size_t dims = keys.cols;
   moments_ = moments;
   region_ = region;
@@ -426,6 +429,7 @@ void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, c
     constant_ = std::max(constant_, e->truncation_error() * (values.total_weight + 1));
   }
   per_near_ += roundings * u * magnitude;
+  built_ = arguments;
 }
 
 template <class T>

@@ -43,9 +43,12 @@ class Grid {
   static GridCost cost(const Region& region, const Gaussian& score, Moments moments, double tolerance,
                        std::size_t key_count, std::size_t query_count, std::size_t cols);
 
-  // Sums of `keys` [K, D] and `values`, for `score`. Kept while called with the same arguments again.
+  // Sums of `keys` [K, D] and `values`, for `score`. Those of the last call are kept if only `threads` has changed
+  // since, and nothing was forgotten: keys and values are not looked at.
   void build(MatrixView<const T> keys, const PreparedValues<T>& values, const Region& region, const Gaussian& score,
              Moments moments, double tolerance, double width, int threads);
+
+  void forget() { built_ = {}; }
 
   // finish() for all queries; hand_over[q] is set for those whose bound misses the tolerance.
   void answer(const Call<T>& call, const PreparedValues<T>& values, int threads, const Finish& finish,
@@ -60,6 +63,12 @@ class Grid {
     std::size_t boxes;
     double scale;                // bandwidths per unit
     double edge_low, edge_high;  // queries below or above, in boxes, may miss strays
+  };
+  struct Arguments {  // of build, but for keys and values
+    std::vector<double> w;
+    Moments moments = Moments::none;
+    double tolerance = 0, width = 0;
+    bool operator==(const Arguments&) const = default;
   };
   // Points in the order of their cells; those outside are last.
   struct Sorted {
@@ -85,6 +94,7 @@ class Grid {
 
   std::size_t cell_size() const { return shape_.planes * shape_.rows * shape_.row; }
 
+  Arguments built_;
   std::vector<Axis> axes_;
   Region region_;
   std::size_t cells_ = 0;

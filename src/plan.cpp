@@ -47,8 +47,8 @@ Call<T> without_hidden_keys(Call<T> call) {
 template <class T>
 void enclose(const Call<T>& call, Workspace<T>& workspace) {
   if (workspace.has_box && workspace.key_count == call.keys.rows) return;
+  workspace.forget_keys();
   workspace.key_count = call.keys.rows;
-  workspace.has_pruned = workspace.has_grid = false;
   enclose_keys(workspace.box, call.keys, threads_for(call.options.threads, static_cast<double>(call.keys.rows)));
   workspace.region = Grid<T>::region_of(call.keys, workspace.box);
   workspace.has_box = true;
@@ -165,7 +165,16 @@ void Workspace<T>::prepare(MatrixView<const T> new_values, const Options& option
   values.prepare(
       new_values, options.key_weights,
       threads_for(options.threads, static_cast<double>(new_values.rows) * static_cast<double>(new_values.cols)));
-  has_box = has_pruned = has_grid = false;
+  forget_keys();
+}
+
+template <class T>
+double dense_error(const Call<T>& full, Workspace<T>& workspace) {
+  if (full.keys.rows == 0) return 0;
+  const Call<T> call = without_hidden_keys(full);
+  if (call.keys.rows > 0) enclose(call, workspace);
+  const double reach = call.keys.rows > 0 ? reach_of(call, workspace.box) : 0;
+  return pool_error<T>(call.keys.cols, reach) + 2 * static_cast<double>(std::numeric_limits<T>::epsilon());
 }
 
 template <class T>
@@ -210,8 +219,7 @@ Choice choose(const Call<T>& full, Workspace<T>& workspace, bool all_costs) {
     grid.seconds = c.grid.seconds + sampled.deserted * std::min(dense.seconds, pruned.seconds);
     grid.bytes = c.grid.bytes;
   }
-  dense.error = pool_error<T>(dims, reach_of(call, workspace.box));
-  pruned.error = dense.error + 2 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  dense.error = pruned.error = dense_error(call, workspace);
   grid.error = c.tolerance;
   if (forced) {
     c.plan = call.options.plan;
@@ -241,18 +249,8 @@ void pruned_plan(const Call<T>& call, Workspace<T>& workspace, const Finish& fin
 template <class T>
 std::size_t grid_plan(const Call<T>& call, const Choice& choice, Workspace<T>& workspace, const Finish& finish) {
   const int threads = threads_for(call.options.threads, 20 * static_cast<double>(call.queries.rows + call.keys.rows));
-  const auto same = [&] {
-    return workspace.has_grid && workspace.grid_w == call.score.w() && workspace.grid_moments == call.moments &&
-           workspace.grid_tolerance == choice.tolerance;
-  };
-  if (!same()) {
-    workspace.grid.build(call.keys, workspace.values, workspace.region, call.score, call.moments, choice.tolerance,
-                         choice.grid.width, threads);
-    workspace.has_grid = true;
-    workspace.grid_w = call.score.w();
-    workspace.grid_moments = call.moments;
-    workspace.grid_tolerance = choice.tolerance;
-  }
+  workspace.grid.build(call.keys, workspace.values, workspace.region, call.score, call.moments, choice.tolerance,
+                       choice.grid.width, threads);
   std::vector<char> hand_over;
   workspace.grid.answer(call, workspace.values, threads, finish, hand_over);
   std::vector<std::uint32_t> subset;
@@ -265,7 +263,8 @@ std::size_t grid_plan(const Call<T>& call, const Choice& choice, Workspace<T>& w
   const Call<T> rest{
       {rows.data(), subset.size(), call.queries.cols}, call.keys, call.score, call.moments, call.options};
   const double pairs = static_cast<double>(subset.size()) * static_cast<double>(call.keys.rows);
-  const double ordering = workspace.has_pruned ? 0 : 80e-9 * static_cast<double>(call.keys.rows);
+  // Counted even where the keys are in order already: bits do not depend on earlier calls.
+  const double ordering = 80e-9 * static_cast<double>(call.keys.rows);
   if (pairs * pair_seconds(call, workspace.values.planes) * 0.5 > ordering) {
     pruned_plan(rest, workspace, finish, &subset);
   } else {
@@ -301,6 +300,7 @@ void for_each_query(const Call<T>& full, Workspace<T>& workspace, const Finish& 
 #define ATTNPOOL_INSTANTIATE(T)                                \
   template struct Workspace<T>;                                \
   template Choice choose(const Call<T>&, Workspace<T>&, bool); \
+  template double dense_error(const Call<T>&, Workspace<T>&);  \
   template void for_each_query(const Call<T>&, Workspace<T>&, const Finish&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

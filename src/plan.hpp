@@ -23,10 +23,12 @@ struct Workspace {
   Region region;
   PrunedWorkspace<T> pruned;
   Grid<T> grid;
-  bool has_box = false, has_pruned = false, has_grid = false;
-  std::vector<double> grid_w;
-  Moments grid_moments = Moments::none;
-  double grid_tolerance = 0, grid_width = 0;
+  bool has_box = false, has_pruned = false;
+
+  void forget_keys() {
+    has_box = has_pruned = false;
+    grid.forget();
+  }
 };
 
 inline constexpr double least_tolerance = 1e-12, largest_tolerance = 0.1;
@@ -56,6 +58,10 @@ struct Choice {
 // Neither threads nor the ISA take part, so that bits do not depend on them.
 template <class T>
 Choice choose(const Call<T>& call, Workspace<T>& workspace, bool all_costs = false);
+
+// Bound of the error of the dense and the pruned plan, as pool_error().
+template <class T>
+double dense_error(const Call<T>& call, Workspace<T>& workspace);
 
 // Carries out a call; workspace must have been prepared for its keys. Reports, bounds aside, where asked to.
 template <class T>

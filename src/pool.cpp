@@ -33,12 +33,9 @@ void detail::pool_with(const Call<T>& call, MatrixView<T> out, Workspace<T>& wor
   const Options& options = call.options;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const bool with_bounds = !options.bounds.empty() || options.report;
-  double bound = 0;  // where the plan knows none of its own for each query
+  // Where the plan knows none of its own for each query.
+  const double bound = with_bounds ? detail::dense_error(call, workspace) : 0;
   std::atomic<double> largest{0};
-  if (with_bounds) {
-    const detail::Choice choice = detail::choose(call, workspace, true);
-    bound = std::max(choice.costs[0].error, choice.costs[1].error);
-  }
   const detail::Finish finish = [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     for (std::size_t v = 0; v < out.cols; ++v) {

@@ -44,8 +44,8 @@ int threads_from_environment() {
 
 int thread_count(int requested) {
   if (requested < 0) detail::bad_argument("threads", "must be 0 (automatic) or more, got " + detail::text(requested));
-  const int from_environment = threads_from_environment();
-  if (omp_in_parallel() || is_forked_child) return 1;
+  const int from_environment = requested > 0 ? 0 : threads_from_environment();
+  if (requested == 1 || omp_in_parallel() || is_forked_child) return 1;
   const int n = requested > 0 ? requested : from_environment > 0 ? from_environment : omp_get_max_threads();
   return std::min({n, omp_get_thread_limit(), 1024});
 }
@@ -62,7 +62,7 @@ void detail::parallel_for(std::size_t count, int threads, const Progress& progre
   std::atomic<bool> stop{false};
   bool cancelled = false;
   std::exception_ptr failure;
-  auto last_report = clock::now();
+  auto last_report = progress ? clock::now() : clock::time_point{};
 
   const auto run = [&](std::size_t task, int worker) {
     if (stop.load(std::memory_order_relaxed)) return;

@@ -336,6 +336,40 @@ TEST_P(PlanTest, PreparedKeysServeManyCalls) {
   });
 }
 
+// Bounds come with every range of keys, also those that only the dense plan serves.
+TEST_P(PlanTest, BoundsComeWithEveryRange) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const KeyRange range :
+         {KeyRange::causal(), KeyRange::window(5, 9), KeyRange::first(70), KeyRange::all_but_self()})
+      for (const Plan plan : {Plan::automatic, Plan::dense}) {
+        auto problem = problem_of<T>(Layout::uniform, 150, 150, 2);
+        problem.options.range = range;
+        problem.options.plan = plan;
+        const Answer<T> a = answer(problem);
+        expect_within_bounds(problem, a, std::string(attnpool::name(plan)));
+        for (const double bound : a.bounds) EXPECT_GT(bound, 0) << attnpool::name(plan);
+      }
+  });
+}
+
+// What an object was asked before leaves no trace in later answers.
+TEST(Plan, PreparedKeysHaveNoMemory) {
+  const auto problem = problem_of<double>(Layout::uniform, 40'000, 4'000);
+  Options options;
+  options.plan = Plan::grid;
+  Prepared<double> used(problem.keys, problem.values);
+  for (const std::size_t count : {40'000, 30, 2'000, 40'000})
+    for (const double tolerance : {1e-4, 1e-10}) {
+      options.tolerance = tolerance;
+      Prepared<double> fresh(problem.keys, problem.values);
+      Matrix<double> a(count, 1), b(count, 1);
+      used.pool(problem.queries.rows(0, count), Gaussian(30.0), a.view(), options);
+      fresh.pool(problem.queries.rows(0, count), Gaussian(30.0), b.view(), options);
+      EXPECT_TRUE(same_bits(a, b)) << count << " " << tolerance;
+    }
+}
+
 // A million queries, each certificate held against long double; sets how tight it is.
 TEST(Plan, AMillionCertificatesHold) {
   const std::size_t key_count = 48, query_count = scaled(1'000'000 / 48, 500);

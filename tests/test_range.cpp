@@ -108,6 +108,21 @@ TEST_P(Range, ManyKeysAndFewQueries) {  // where the keys are split into chunks,
   });
 }
 
+// Side by side in a register, queries whose ranges begin or end in different tiles of 96 keys.
+TEST_P(Range, RangesEndInDifferentTiles) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const NamedRange& r : ranges)
+      for (const std::size_t dims : {1, 3, 5})
+        for (const std::size_t cols : {1, 2}) {
+          auto problem = Problem<T>::random(300, 300, dims, cols);
+          problem.options.range = r.range;
+          SCOPED_TRACE(r.name);
+          expect_pooled(problem, problem.pool());
+        }
+  });
+}
+
 // NaN and infinities where nobody looks do no harm. (Values are centred on the middle of the column's finite entries,
 // so the last bits may move when an entry is no longer finite.)
 TEST_P(Range, ValuesOutsideAreNotRead) {
