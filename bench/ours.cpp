@@ -88,7 +88,7 @@ void pool_batch(std::size_t problems, const Pool<T>& p) {
                           {.threads = p.threads});
 }
 
-template <class T, bool textbook>
+template <class T, bool textbook, Plan plan = Plan::automatic>
 void gradient(Gradient<T>& g) {
   const Pool<T>& p = g.pool;
   const attnpool::MatrixView<const T> queries(p.queries, p.query_count, p.dims), keys(p.keys, p.key_count, p.dims),
@@ -97,8 +97,7 @@ void gradient(Gradient<T>& g) {
   if constexpr (textbook) {
     result = attnpool::reference::loss_gradient<T>(queries, keys, values, targets, Gaussian(p.w), Loss::mean);
   } else {
-    result =
-        attnpool::loss_gradient<T>(queries, keys, values, targets, Gaussian(p.w), Loss::mean, {.threads = p.threads});
+    result = attnpool::loss_gradient<T>(queries, keys, values, targets, Gaussian(p.w), Loss::mean, options(p, plan));
   }
   g.loss = result.loss;
   g.gradient = result.gradient[0];
@@ -134,7 +133,7 @@ constexpr bench::Functions<T> functions() {
 
 template <class T, Plan plan>
 constexpr bench::Functions<T> plan_functions() {
-  return {.pool = pool<T, plan>, .predicted = predicted<T, plan>};
+  return {.pool = pool<T, plan>, .gradient = gradient<T, false, plan>, .predicted = predicted<T, plan>};
 }
 
 }  // namespace

@@ -69,6 +69,10 @@ std::vector<Row> measure(const Workload& workload, const Options& options) {
   if (workload.linear && !options.threads_given) thread_counts = {thread_counts.back()};
   for (int threads : thread_counts) {
     if (one_thread && threads > 1) continue;
+    // The other workloads measure the dense plan, and the one that would be chosen too where that is another.
+    if (!workload.linear && data.has_a_better_plan())
+      for (const std::string& isa : options.isas)
+        rows.push_back({ours_dense, isa, threads, attnpool::isa_from_name(isa.c_str())});
     for (const std::string& isa : options.isas)
       for (const Implementation* own : {&ours, &ours_nonpositive})
         if (Data<T>::can(workload, *own) && !(own == &ours && workload.kind == Kind::exp_nonpositive))

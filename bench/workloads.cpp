@@ -319,6 +319,14 @@ double Data<T>::predicted(const Implementation& implementation, int threads) {
 }
 
 template <class T>
+bool Data<T>::has_a_better_plan() {
+  const Workload& w = workload_;
+  if ((w.kind != Kind::pool && w.kind != Kind::gradient) || w.problems > 1 || w.query_count == 1) return false;
+  const Pool<T> p = problem(0);
+  return ours.functions<T>().predicted(p) < ours_dense.functions<T>().predicted(p);
+}
+
+template <class T>
 void Data<T>::restore() {
   if (workload_.kind == Kind::softmax_in_place) out_ = queries_;
 }

@@ -45,6 +45,9 @@ class Data {
   /// Seconds that run() is expected to take.
   double predicted(const Implementation& implementation, int threads);
 
+  /// Whether another plan than the dense one would be chosen.
+  bool has_a_better_plan();
+
   /// Puts back what softmax in place has overwritten.
   void restore();
 

@@ -28,11 +28,13 @@ inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::
     }
 }
 
-// product[key] = weight[key] * delta_p^2, p a dimension or (per_dimension false) their sum.
+// product[key] = weight[key] * delta_p^2, p a dimension or (per_dimension false) their sum; and the sums of product.
 template <Form F, int R, class T>
 inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
-                                   bool per_dimension, std::size_t p, const T* weight, T* product) {
+                                   bool per_dimension, std::size_t p, const T* weight, T* product,
+                                   Lanes<T> (&total)[R]) {
   constexpr std::size_t N = Lanes<T>::size;
+  for (int r = 0; r < R; ++r) total[r] = Lanes<T>(T(0));
   for (std::size_t j = 0; j < count; ++j) {
     const T* k = task.keys + (key + j) * task.dims;
     Lanes<T> e[1][R];
@@ -49,7 +51,9 @@ inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, st
       const std::size_t i = (j * R + r) * N;
       // A weight of 0 (hidden, or beyond all range) beside an infinite distance must give 0, not NaN.
       const Lanes<T> w = load_lanes(weight + i), zero(T(0));
-      store_lanes(product + i, if_less<T>(zero, w, w * min(e[0][r], Lanes<T>(largest_exponent<T>)), zero));
+      const Lanes<T> x = if_less<T>(zero, w, w * min(e[0][r], Lanes<T>(largest_exponent<T>)), zero);
+      store_lanes(product + i, x);
+      total[r] = total[r] + x;
     }
   }
 }
@@ -75,12 +79,13 @@ inline void gradient_group(const BlockTask<T>& task, bool per_dimension, std::si
         continue;
       }
     }
-    store_tile<D, F, Bounded, R>(task, key, count, queries, task.tile);
-    if (seen == Seen::some) hide<R>(visible, key, count, task.tile);
-    accumulate_tile<R>(task, key, count, task.tile, sums);
+    Lanes<T> total[R];
+    store_tile<D, F, Bounded, R>(task, key, count, queries, task.tile, total);
+    if (seen == Seen::some) hide<R>(visible, key, count, task.tile, total);
+    accumulate_tile<R>(task, key, count, task.tile, total, sums);
     for (std::size_t p = 0; p < parameters; ++p) {
-      times_squared_distance<F, R>(task, key, count, queries, per_dimension, p, task.tile, product);
-      accumulate_tile<R>(task, key, count, product, sums + (1 + p) * sums_per_parameter);
+      times_squared_distance<F, R>(task, key, count, queries, per_dimension, p, task.tile, product, total);
+      accumulate_tile<R>(task, key, count, product, total, sums + (1 + p) * sums_per_parameter);
     }
   }
 }

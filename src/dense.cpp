@@ -42,9 +42,9 @@ struct Engine {
   }
 
   void make_scratch(std::size_t threads) const {
-    workspace.far.assign(queries.rows, 0);
     if (workspace.scratch.size() < threads) workspace.scratch.resize(threads);
     for (Scratch<T>& s : workspace.scratch) {
+      s.far.clear();
       s.queries.resize((keys.dims + 1) * query_block);
       s.visible.resize(3 * query_block);
       s.tile.resize(2 * tile_keys * query_block);
@@ -61,21 +61,27 @@ struct Engine {
     constexpr double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
     const std::size_t last_query = queries_in(block) - 1;
     const bool scaled = keys.form != Form::raw;
-    const auto coordinate = [&](std::size_t d, T x) {
-      const double y = (static_cast<double>(x) - keys.centre[d]) * (scaled ? keys.scale[d] : 1);
-      // Also a NaN becomes a number; its row becomes NaN at the end.
-      return y > -limit ? (y < limit ? y : limit) : -limit;
-    };
+    // Also a NaN becomes a number; its row becomes NaN at the end.
+    const auto saturated = [](double y) { return y > -limit ? (y < limit ? y : limit) : -limit; };
     if (keys.dims == 1) {
+      // Short loops, each of which the compiler vectorises.
       const T* x = queries.row(block * query_block);
-      const double to_exponent = scaled ? 1 : keys.scale[0];
+      const std::size_t count = last_query + 1;
+      const double to_exponent = scaled ? 1 : keys.scale[0], centre = keys.centre[0],
+                   factor = scaled ? keys.scale[0] : 1;
       const double reach = std::sqrt(0.999 * static_cast<double>(largest_exponent<T>)) - keys.extent[0];
-      std::size_t beyond = 0;
-      for (std::size_t i = 0; i <= last_query; ++i) {
-        const double y = coordinate(0, x[i * queries.row_stride]);
-        out[i] = static_cast<T>(y);
-        beyond += !(std::abs(y) * to_exponent < reach);
+      double y[query_block];
+      if (queries.row_stride == 1) {
+        for (std::size_t i = 0; i < count; ++i) y[i] = (static_cast<double>(x[i]) - centre) * factor;
+      } else {
+        for (std::size_t i = 0; i < count; ++i)
+          y[i] = (static_cast<double>(x[i * queries.row_stride]) - centre) * factor;
       }
+      std::size_t beyond = 0;
+      for (std::size_t i = 0; i < count; ++i) beyond += !(std::abs(y[i]) * to_exponent < reach);
+      if (beyond > 0)
+        for (std::size_t i = 0; i < count; ++i) y[i] = saturated(y[i]);
+      for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<T>(y[i]);
       for (std::size_t i = last_query + 1; i < lanes; ++i) out[i] = out[last_query];
       return beyond == 0;
     }
@@ -84,7 +90,7 @@ struct Engine {
       const T* x = queries.row(block * query_block + std::min(i, last_query));
       norms[i] = 0;
       for (std::size_t d = 0; d < keys.dims; ++d) {
-        const double y = coordinate(d, x[d]);
+        const double y = saturated((static_cast<double>(x[d]) - keys.centre[d]) * (scaled ? keys.scale[d] : 1));
         out[d * query_block + i] = static_cast<T>(y);
         norms[i] += y * y;
       }
@@ -168,7 +174,7 @@ struct Engine {
     } else {
       for (std::size_t c = 0; c < chunks; ++c) add_chunk(block, c, lanes, in_range, s, s.totals.data());
     }
-    finish_block(block, s.totals.data());
+    finish_block(block, s);
   }
 
   std::size_t padded_lanes(std::size_t block) const {
@@ -181,23 +187,38 @@ struct Engine {
     return true;
   }
 
+  bool all_finite(std::size_t first, std::size_t count) const {
+    if (keys.dims > 1 || queries.row_stride > 1) {
+      bool finite = true;
+      for (std::size_t q = first; q < first + count; ++q) finite &= is_finite(q);
+      return finite;
+    }
+    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t> others = 0;  // as wide as T, so that it vectorises
+    for (std::size_t q = first; q < first + count; ++q) others += !(queries.data[q] * T(0) == 0);
+    return others == 0;
+  }
+
   bool sees_nothing(std::size_t q) const {
     const std::size_t b = range.begin(q, keys.count), e = range.end(q, keys.count), x = excluded(q);
     return e - b == (b <= x && x < e ? 1u : 0u);
   }
 
-  void finish_block(std::size_t block, double* totals) {
+  void finish_block(std::size_t block, Scratch<T>& s) {
+    double* totals = s.totals.data();
     const std::size_t first = block * query_block, count = queries_in(block);
     const std::uint32_t* order = selection ? selection->query_order + first : nullptr;
     const QuerySums q{count, first, order, totals, query_block, 1 + values.planes, values.weighted, 0, nullptr};
     double* weight = totals + (values.weighted ? query_block : 0);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!is_finite(first + i)) {
-        weight[i] = std::numeric_limits<double>::quiet_NaN();
-      } else if (!(weight[i] >= smallest_sum)) {
-        workspace.far[first + i] = !sees_nothing(first + i);
+    std::size_t small = 0;
+    for (std::size_t i = 0; i < count; ++i) small += !(weight[i] >= smallest_sum);
+    if (small > 0 || !all_finite(first, count))
+      for (std::size_t i = 0; i < count; ++i) {
+        if (!is_finite(first + i)) {
+          weight[i] = std::numeric_limits<double>::quiet_NaN();
+        } else if (!(weight[i] >= smallest_sum) && !sees_nothing(first + i)) {
+          s.far.push_back(first + i);
+        }
       }
-    }
     finish(q);
   }
 
@@ -263,7 +284,7 @@ struct Engine {
         std::fill(s.totals.begin(), s.totals.end(), 0.0);
         for (std::size_t c = 0; c < chunks; ++c)
           for (std::size_t i = 0; i < size; ++i) s.totals[i] += parts[(block * chunks + c) * size + i];
-        finish_block(block, s.totals.data());
+        finish_block(block, s);
       }
     }
     answer_far(threads);
@@ -271,8 +292,7 @@ struct Engine {
 
   void answer_far(int threads) {
     std::vector<std::size_t> far_queries;
-    for (std::size_t q = 0; q < queries.rows; ++q)
-      if (workspace.far[q]) far_queries.push_back(q);
+    for (const Scratch<T>& s : workspace.scratch) far_queries.insert(far_queries.end(), s.far.begin(), s.far.end());
     if (far_queries.empty()) return;
     const FarField<T> field(call, values);
     std::vector<FarScratch> far_scratches;

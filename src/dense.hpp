@@ -32,6 +32,7 @@ struct Scratch {
   AlignedVector<T> queries, visible, tile, sums;
   AlignedVector<double> totals;
   std::vector<Interval> runs;
+  std::vector<std::size_t> far;  // queries to be answered again
 };
 
 // Kept from call to call.
@@ -39,7 +40,6 @@ template <class T>
 struct DenseWorkspace {
   PreparedKeys<T> keys;
   std::vector<Scratch<T>> scratch;
-  std::vector<char> far;
 };
 
 // The points of a call that are not all of the caller's in their order, and the keys that matter to them.

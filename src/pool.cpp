@@ -43,7 +43,11 @@ void detail::pool_with(const Call<T>& call, MatrixView<T> out, Workspace<T>& wor
     double mean[detail::query_block];
     for (std::size_t v = 0; v < out.cols; ++v) {
       detail::weighted_means(values, options.range, q, v, mean);
-      for (std::size_t i = 0; i < q.count; ++i) out(q.query(i), v) = static_cast<T>(mean[i]);
+      if (!q.order && out.row_stride == 1) {  // vectorised
+        for (std::size_t i = 0; i < q.count; ++i) out.data[q.first + i] = static_cast<T>(mean[i]);
+      } else {
+        for (std::size_t i = 0; i < q.count; ++i) out(q.query(i), v) = static_cast<T>(mean[i]);
+      }
     }
     if (!with_bounds) return;
     double block = 0;

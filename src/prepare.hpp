@@ -17,11 +17,6 @@ namespace attnpool::detail {
 inline constexpr double exponent_scale = 0.84932180028801904272;
 inline constexpr double exponent_scale_squared = 0.72134752044448170368;
 
-// Keys [K, D] as the block kernels take them, in a form (see Form) chosen by how many bandwidths the keys span, never
-// by the queries:
-//   scaled   (x - middle) * scale rounded to T, so with an error of reach * epsilon in every coordinate: up to a reach
-//   of 8 raw      as they are, scaled after the subtraction: one operation more per dimension and pair, no such error
-//   product  scaled, from 4 dimensions on and squared norms of at most 32: an error of some 100 epsilon in an exponent
 // The smallest and the largest entry of every column.
 template <class T>
 struct BoundingBox {
@@ -34,6 +29,7 @@ struct BoundingBox {
 
  private:
   bool enclose_part(MatrixView<const T> points);
+  bool enclose_line(const T* x, std::size_t count);
   std::vector<T> low_, high_, check_;
 };
 
@@ -41,6 +37,12 @@ struct BoundingBox {
 template <class T>
 void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys, int threads = 1);
 
+// Keys [K, D] as the block kernels take them, in a form (see Form) chosen by how many bandwidths the keys span, never
+// by the queries:
+//   scaled   (x - middle) * scale rounded to T, so with an error of reach * epsilon in every coordinate: up to a reach
+//            of 8
+//   raw      as they are, scaled after the subtraction: one operation more per dimension and pair, no such error
+//   product  scaled, from 4 dimensions on and squared norms of at most 32: an error of some 100 epsilon in an exponent
 // prepare() may be called again and again; memory is kept.
 template <class T>
 struct PreparedKeys {

@@ -107,6 +107,14 @@ TEST_P(PlanTest, GridServesEveryTolerance) {
     EXPECT_LE(error, looser) << tolerance;  // the work follows the tolerance
     looser = std::max(error * 10, 1e-14);
   }
+  // Two dimensions, with odd and even numbers of terms.
+  problem = problem_of<double>(Layout::uniform, 30, scaled(800, 200), 2);
+  problem.score = Gaussian(1.0);
+  problem.options.plan = Plan::grid;
+  for (double tolerance = 0.03; tolerance > 1e-10; tolerance /= test_scale() < 100 ? 5 : 125) {
+    problem.options.tolerance = tolerance;
+    expect_within_bounds(problem, answer(problem), "tolerance " + std::to_string(tolerance));
+  }
 }
 
 TEST_P(PlanTest, PrunedHoldsItsBoundsOnEveryLayout) {
