@@ -29,7 +29,7 @@ inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::
 }
 
 // product[key] = weight[key] * delta_p^2, p a dimension or (per_dimension false) their sum; and the sums of product.
-template <Form F, int R, class T>
+template <int D, Form F, bool Bounded, int R, class T>
 inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
                                    bool per_dimension, std::size_t p, const T* weight, T* product,
                                    Lanes<T> (&total)[R]) {
@@ -38,7 +38,12 @@ inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, st
   for (std::size_t j = 0; j < count; ++j) {
     const T* k = task.keys + (key + j) * task.dims;
     Lanes<T> e[1][R];
-    if (!per_dimension) {
+    if constexpr (D == 1) {  // clamped as where everything stays in registers
+      for (int r = 0; r < R; ++r) {
+        const Lanes<T> delta = difference_1d<F, Bounded>(task, k[0], queries + r * N);
+        e[0][r] = delta * delta;
+      }
+    } else if (!per_dimension) {
       squared_distances<0, F>(task, key + j, queries, e);
     } else {
       for (int r = 0; r < R; ++r) {
@@ -84,7 +89,7 @@ inline void gradient_group(const BlockTask<T>& task, bool per_dimension, std::si
     if (seen == Seen::some) hide<R>(visible, key, count, task.tile, total);
     accumulate_tile<R>(task, key, count, task.tile, total, sums);
     for (std::size_t p = 0; p < parameters; ++p) {
-      times_squared_distance<F, R>(task, key, count, queries, per_dimension, p, task.tile, product, total);
+      times_squared_distance<D, F, Bounded, R>(task, key, count, queries, per_dimension, p, task.tile, product, total);
       accumulate_tile<R>(task, key, count, product, total, sums + (1 + p) * sums_per_parameter);
     }
   }

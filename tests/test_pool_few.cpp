@@ -41,19 +41,20 @@ TEST_P(PoolFew, EveryShape) {
 TEST_P(PoolFew, RowsMayLieApart) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const auto& [dims, cols] : {std::pair<std::size_t, std::size_t>{1, 1}, {3, 2}, {21, 18}, {16, 32}}) {
-      const auto problem = Problem<T>::random(2, many + 50, dims, cols);
-      const std::size_t rows = problem.keys.rows(), gap = 3;
-      std::vector<T> keys(rows * (dims + gap), nan<T>), values(rows * (cols + gap), nan<T>);
-      for (std::size_t k = 0; k < rows; ++k) {
-        std::copy_n(&problem.keys(k, 0), dims, keys.data() + k * (dims + gap));
-        std::copy_n(&problem.values(k, 0), cols, values.data() + k * (cols + gap));
+    for (const auto& [dims, cols] : {std::pair<std::size_t, std::size_t>{1, 1}, {3, 2}, {21, 18}, {16, 32}})
+      for (const std::size_t gap : {1, 3}) {
+        const auto problem = Problem<T>::random(2, many + 50, dims, cols);
+        const std::size_t rows = problem.keys.rows();
+        std::vector<T> keys(rows * (dims + gap), nan<T>), values(rows * (cols + gap), nan<T>);
+        for (std::size_t k = 0; k < rows; ++k) {
+          std::copy_n(&problem.keys(k, 0), dims, keys.data() + k * (dims + gap));
+          std::copy_n(&problem.values(k, 0), cols, values.data() + k * (cols + gap));
+        }
+        Matrix<T> out(2, cols);
+        pool<T>(problem.queries, {keys.data(), rows, dims, dims + gap}, {values.data(), rows, cols, cols + gap},
+                problem.score, out.view(), problem.options);
+        EXPECT_TRUE(same_bits(out, problem.pool())) << dims << " " << cols << " " << gap;
       }
-      Matrix<T> out(2, cols);
-      pool<T>(problem.queries, {keys.data(), rows, dims, dims + gap}, {values.data(), rows, cols, cols + gap},
-              problem.score, out.view(), problem.options);
-      EXPECT_TRUE(same_bits(out, problem.pool())) << dims << " " << cols;
-    }
   });
 }
 
