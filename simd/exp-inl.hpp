@@ -1,7 +1,8 @@
 // Exponentials. Coefficients: tools/constants/exp.sollya.
-//   identity   2^x = 2^n 2^r,  n = round(x),  r = x - n in [-1/2, 1/2];     e^x = 2^n e^r,  n = round(x / ln2),  r = x
-//   - n ln2 rounding   t = x + shifter leaves n in the low bits of t; t - shifter is n as a number 2^n add_exponent:
-//   n's bits shifted into the exponent field
+//   identity   2^x = 2^n 2^r,   n = round(x),         r = x - n in [-1/2, 1/2]
+//              e^x = 2^n e^r,   n = round(x / ln 2),  r = x - n ln 2
+//   rounding   t = x + shifter leaves n in the low bits of t; t - shifter is n as a number
+//   2^n        add_exponent: the bits of n are shifted into the exponent field
 
 // Coefficients c[i] of r^(i + 1), lowest first; the constant term is 1.
 template <class T>

@@ -86,7 +86,8 @@ TEST_P(Accuracy, AtMostTwiceTheErrorOfThePlainFormula) {
       if (theirs > epsilon<float>) worst = std::max(worst, ours / theirs);
     }
   }
-  std::cout << "[ accuracy ] " << name(active_isa()) << ": at most " << worst << " times the error of the plain formula\n";
+  std::cout << "[ accuracy ] " << name(active_isa()) << ": at most " << worst
+            << " times the error of the plain formula\n";
 }
 
 TEST_P(Accuracy, OneSumOverTwoToThe26Keys) {  // a plain float sum stops at 2^24 ones and is wrong by a factor of 4
@@ -104,8 +105,8 @@ TEST_P(Accuracy, OneSumOverTwoToThe26Keys) {  // a plain float sum stops at 2^24
     const OracleRow<float> row(problem.queries, q, problem.keys, problem.score, KeyRange::all());
     const auto want = static_cast<double>(row.pooled(problem.values, 0));
     EXPECT_NEAR(out(q, 0) / want, 1, 1e-6) << "the mean of equal chunks is that of one";
-    const double sum = std::exp(static_cast<double>(mass[q]) - static_cast<double>(row.log_sum_exp)) /
-                       static_cast<double>(chunks);
+    const double sum =
+        std::exp(static_cast<double>(mass[q]) - static_cast<double>(row.log_sum_exp)) / static_cast<double>(chunks);
     EXPECT_NEAR(sum, 1, 1e-5);
   }
 }

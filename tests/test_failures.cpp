@@ -83,7 +83,8 @@ TEST(Failures, EveryAllocationOfEveryFunction) {  // kernels allocate nothing: o
         pool_gradient<T>(p, problem.keys, problem.values, problem.score, out.view(), gradient.view(), options);
       });
       run("loss_gradient", [&] {
-        loss_gradient<T>(problem.keys, problem.keys, problem.values, problem.values, problem.score, Loss::mean, options);
+        loss_gradient<T>(problem.keys, problem.keys, problem.values, problem.values, problem.score, Loss::mean,
+                         options);
       });
       run("attention_weights", [&] { attention_weights<T>(p, problem.keys, problem.score, weights.view(), options); });
       run("average_pool", [&] { average_pool<T>(problem.values, out.view()); });

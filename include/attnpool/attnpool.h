@@ -96,7 +96,12 @@ enum attnpool_range {
 
 /// How a call is carried out; all plans give the same answer within the tolerance. PRUNED and GRID serve the ranges ALL,
 /// FIRST and ALL_BUT_SELF; GRID at most three dimensions.
-enum attnpool_plan { ATTNPOOL_PLAN_AUTOMATIC = 0, ATTNPOOL_PLAN_DENSE = 1, ATTNPOOL_PLAN_PRUNED = 2, ATTNPOOL_PLAN_GRID = 3 };
+enum attnpool_plan {
+  ATTNPOOL_PLAN_AUTOMATIC = 0,
+  ATTNPOOL_PLAN_DENSE = 1,
+  ATTNPOOL_PLAN_PRUNED = 2,
+  ATTNPOOL_PLAN_GRID = 3
+};
 
 /// What a call of attnpool_pool_*, attnpool_pool_gradient_* or attnpool_loss_gradient_* did.
 typedef struct attnpool_report {
@@ -119,11 +124,11 @@ typedef struct attnpool_options {
                                ///< 0: 1e-6 for float, 1e-11 for double
   const double* key_weights;   ///< NULL, or [K]: finite weights >= 0 of the keys
   size_t key_weights_count;    ///< K, or 0 with NULL
-  double* bounds;              ///< NULL, or [Q], attnpool_pool_* only: |out - exact| of row q is at most bounds[q] * (the
-                               ///< range of the value column) + epsilon * (its largest |value|)
-  size_t bounds_count;         ///< Q, or 0 with NULL
-  attnpool_report* report;     ///< NULL, or what is to be filled in
-  int plan;                    ///< ATTNPOOL_PLAN_*
+  double* bounds;           ///< NULL, or [Q], attnpool_pool_* only: |out - exact| of row q is at most bounds[q] * (the
+                            ///< range of the value column) + epsilon * (its largest |value|)
+  size_t bounds_count;      ///< Q, or 0 with NULL
+  attnpool_report* report;  ///< NULL, or what is to be filled in
+  int plan;                 ///< ATTNPOOL_PLAN_*
 } attnpool_options;
 
 /// The defaults: every key, automatic threads, no callback.
@@ -243,7 +248,7 @@ typedef struct attnpool_fit_options {
   double plan_tolerance;           ///< as attnpool_options.tolerance
   const double* key_weights;       ///< as attnpool_options.key_weights; the loss counts all points alike
   size_t key_weights_count;
-  int plan;                        ///< as attnpool_options.plan
+  int plan;  ///< as attnpool_options.plan
 } attnpool_fit_options;
 
 /// The defaults that the fields name.

@@ -4,8 +4,8 @@
 #include <attnpool/gradient.hpp>
 #include <attnpool/isa.hpp>
 #include <attnpool/options.hpp>
-#include <attnpool/pool.hpp>
 #include <attnpool/plan.hpp>
+#include <attnpool/pool.hpp>
 #include <attnpool/prepared.hpp>
 #include <attnpool/range.hpp>
 #include <attnpool/reference.hpp>

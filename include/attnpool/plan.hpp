@@ -8,12 +8,11 @@ namespace attnpool {
 /// How a call is carried out. All give the same answer; tolerances and errors are relative to the range (largest -
 /// smallest) of a value column.
 ///   dense   every query against every key: O(Q K), any range of keys, any number of dimensions
-///   pruned  keys in blocks with bounding boxes; blocks whose weights could not be seen beside the nearest key's are
-///           passed over: a few roundings from dense. Pays when bandwidths are short beside the extent of the keys
-///   grid    at most three dimensions: the keys' sums as polynomials on a grid of boxes (fast Gauss transform), O(Q +
-///   K)
-///           whatever the bandwidth. Every query's error is bounded beforehand; one whose bound misses the tolerance is
-///           answered by pruned or dense
+///   pruned  keys in blocks with bounding boxes; blocks whose weights are too small to change the answer are passed
+///           over: a few roundings from dense. It pays when bandwidths are short compared with the extent of the keys
+///   grid    at most three dimensions: the keys' sums as polynomials on a grid of boxes (fast Gauss transform), in time
+///           O(Q + K) for every bandwidth. Every query's error is bounded beforehand; a query whose bound exceeds the
+///           tolerance is answered by the pruned or the dense plan
 /// pruned and grid serve KeyRange::all, first and all_but_self.
 enum class Plan { automatic, dense, pruned, grid };
 

@@ -12,9 +12,7 @@ class KeyRange {
   /// Every key.
   static constexpr KeyRange all() { return {}; }
   /// Keys 0 .. count-1 (a valid length); count may exceed the number of keys.
-  static constexpr KeyRange first(std::size_t count) {
-    return {false, 0, saturated(count), false, 0};
-  }
+  static constexpr KeyRange first(std::size_t count) { return {false, 0, saturated(count), false, 0}; }
   /// Query i sees keys 0 .. i + offset.
   static constexpr KeyRange causal(std::ptrdiff_t offset = 0) {
     return {true, -unbounded, offset < unbounded ? offset + 1 : unbounded, false, 0};

@@ -20,14 +20,15 @@
 namespace attnpool::fuzz {
 namespace {
 
-constexpr std::array words = {"fit",        "predict",         "weights",  "info",      "--x",       "x",      "--y",
-                              "y",          "x,y",             "--model",  "m.json",    "n.json",    "--data", "d.csv",
-                              "e.csv",      "a.npy",           "0",        "1",         "--at",      "--grid", "5",
-                              "--w",        "--bandwidth",     "0.5",      "1e300",     "-1",        "--out",  "o.csv",
-                              "o.npy",      "--leave-one-out", "--json",   "--quiet",   "--threads", "2",      "--epochs",
-                              "--lr",       "--tolerance",     "--seed",   "--loss",    "half-sum",  "mean",   "--precision",
-                              "float",      "double",          "--w0",     "1,2",       "nan",       "",       "-",
-                              "--help",     "--version",       "--explain", "1e-300",   "--no-leave-one-out"};
+constexpr std::array words = {"fit",         "predict", "weights",   "info",      "--x",         "x",
+                              "--y",         "y",       "x,y",       "--model",   "m.json",      "n.json",
+                              "--data",      "d.csv",   "e.csv",     "a.npy",     "0",           "1",
+                              "--at",        "--grid",  "5",         "--w",       "--bandwidth", "0.5",
+                              "1e300",       "-1",      "--out",     "o.csv",     "o.npy",       "--leave-one-out",
+                              "--json",      "--quiet", "--threads", "2",         "--epochs",    "--lr",
+                              "--tolerance", "--seed",  "--loss",    "half-sum",  "mean",        "--precision",
+                              "float",       "double",  "--w0",      "1,2",       "nan",         "",
+                              "-",           "--help",  "--version", "--explain", "1e-300",      "--no-leave-one-out"};
 
 /// An empty directory with the files that the words name, and no standard streams that matter.
 const std::filesystem::path& workplace() {

@@ -49,7 +49,9 @@ struct Inputs {
 
   Inputs(const Inputs&) = delete;  // options refer to key_weights
   explicit Inputs(Bytes& bytes)
-      : query_count(1 + bytes.below(9)), key_count(1 + bytes.below(150)), dims(1 + bytes.below(20)),
+      : query_count(1 + bytes.below(9)),
+        key_count(1 + bytes.below(150)),
+        dims(1 + bytes.below(20)),
         cols(1 + bytes.below(19)) {
     options.threads = 1;
     switch (bytes.below(5)) {
@@ -85,7 +87,8 @@ struct Inputs {
     constexpr Plan plans[] = {Plan::automatic, Plan::dense, Plan::pruned, Plan::grid};
     options.plan = plans[bytes.below(4)];
     if (bytes.below(2) == 1)
-      for (std::size_t k = 0; k < key_count; ++k) key_weights.push_back(static_cast<double>(bytes.take<std::uint8_t>()));
+      for (std::size_t k = 0; k < key_count; ++k)
+        key_weights.push_back(static_cast<double>(bytes.take<std::uint8_t>()));
     options.key_weights = key_weights;
   }
 
@@ -93,7 +96,8 @@ struct Inputs {
     const MatrixView<const T> q(queries.data(), query_count, dims), k(keys.data(), key_count, dims),
         v(values.data(), key_count, cols);
     Results<T> r;
-    r.others.reserve(6 * values.size() + key_count + query_count * (key_count + cols * (2 + dims)));  // it must not move
+    r.others.reserve(6 * values.size() + key_count +
+                     query_count * (key_count + cols * (2 + dims)));  // it must not move
     const auto space = [&](std::size_t count) {
       r.others.resize(r.others.size() + count, std::numeric_limits<T>::quiet_NaN());
       return r.others.data() + r.others.size() - count;
@@ -131,9 +135,8 @@ struct Inputs {
 /// The same bits, or both NaN: which NaN comes out of an operation on two is nobody's promise.
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](T x, T y) {
-    return std::memcmp(&x, &y, sizeof x) == 0 || (std::isnan(x) && std::isnan(y));
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](T x, T y) { return std::memcmp(&x, &y, sizeof x) == 0 || (std::isnan(x) && std::isnan(y)); });
 }
 
 template <class T>
@@ -142,7 +145,8 @@ void compare(const Inputs<T>& inputs, const Results<T>& a, const Results<T>& b) 
   if (!a.error.empty()) return;
   double largest = 0;  // |value|; the bound is for finite inputs of ordinary size
   for (const auto* cells : {&inputs.queries, &inputs.keys, &inputs.values})
-    for (const T x : *cells) largest = std::max(largest, std::isfinite(x) ? std::abs(static_cast<double>(x)) : HUGE_VAL);
+    for (const T x : *cells)
+      largest = std::max(largest, std::isfinite(x) ? std::abs(static_cast<double>(x)) : HUGE_VAL);
   if (largest > 1e6) return;
   for (std::size_t i = 0; i < a.pooled.size(); ++i) {
     const double bound = (a.bounds[i / inputs.cols] + b.bounds[i / inputs.cols]) * 2 * largest +

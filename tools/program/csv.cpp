@@ -63,8 +63,7 @@ bool CsvReader::read_record(std::vector<std::string>& fields) {
       return true;
     }
     if (c == separator_) {
-      if (fields.size() == max_fields)
-        fail("more than " + std::to_string(max_fields) + " fields; this is not a table");
+      if (fields.size() == max_fields) fail("more than " + std::to_string(max_fields) + " fields; this is not a table");
       fields.emplace_back();
       closed = false;
     } else if (closed) {
