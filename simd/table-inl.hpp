@@ -2,7 +2,7 @@
 // the flags.
 #include <cstddef>
 
-#include "../src/kernel_table.hpp"
+#include "../src/routine_table.hpp"
 
 namespace attnpool::ATTNPOOL_ISA {
 

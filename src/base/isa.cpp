@@ -1,0 +1,145 @@
+// Which kernels run. Detection asks the operating system too: __builtin_cpu_supports checks XGETBV for the state it
+// saves.
+#include <atomic>
+#include <attnpool/isa.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "base/dispatch.hpp"
+
+namespace attnpool {
+namespace scalar {
+extern const detail::KernelTable table;
+}
+namespace sse2 {
+extern const detail::KernelTable table;
+}
+namespace avx2 {
+extern const detail::KernelTable table;
+}
+namespace avx512 {
+extern const detail::KernelTable table;
+}
+namespace neon {
+extern const detail::KernelTable table;
+}
+
+namespace {
+
+bool always() { return true; }
+#if defined(__x86_64__)
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+}
+#endif
+
+struct Entry {
+  Isa isa;
+  const detail::KernelTable* table;
+  bool (*supported)();
+};
+constexpr Entry entries[] = {
+    // weakest first
+    {Isa::scalar, &scalar::table, always},
+#if defined(ATTNPOOL_HAS_SSE2)
+    {Isa::sse2, &sse2::table, always},
+#endif
+#if defined(ATTNPOOL_HAS_AVX2)
+    {Isa::avx2, &avx2::table, has_avx2},
+#endif
+#if defined(ATTNPOOL_HAS_AVX512)
+    {Isa::avx512, &avx512::table, has_avx512},
+#endif
+#if defined(ATTNPOOL_HAS_NEON)
+    {Isa::neon, &neon::table, always},
+#endif
+};
+
+const Entry* find(Isa isa) {
+  for (const Entry& e : entries)
+    if (e.isa == isa) return &e;
+  return nullptr;
+}
+
+std::string supported_names() {
+  std::string names;
+  for (Isa isa : supported_isas()) names += (names.empty() ? "" : ", ") + std::string(name(isa));
+  return names;
+}
+
+constexpr int not_forced = -1;
+std::atomic<int> forced{not_forced};
+
+Isa default_isa() {
+  static const Isa isa = [] {
+    const char* wanted = std::getenv("ATTNPOOL_ISA");
+    if (!wanted || !*wanted) return supported_isas().back();
+    try {
+      return isa_from_name(wanted);
+    } catch (const std::invalid_argument& e) {
+      throw std::invalid_argument(std::string("ATTNPOOL_ISA: ") + e.what());
+    }
+  }();
+  return isa;
+}
+
+}  // namespace
+
+const char* name(Isa isa) noexcept {
+  switch (isa) {
+    case Isa::scalar:
+      return "scalar";
+    case Isa::sse2:
+      return "sse2";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+    case Isa::neon:
+      return "neon";
+  }
+  return "unknown";
+}
+
+std::vector<Isa> compiled_isas() {
+  std::vector<Isa> isas;
+  for (const Entry& e : entries) isas.push_back(e.isa);
+  return isas;
+}
+
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas;
+  for (const Entry& e : entries)
+    if (e.supported()) isas.push_back(e.isa);
+  return isas;
+}
+
+Isa isa_from_name(const char* wanted) {
+  for (Isa isa : supported_isas())
+    if (std::strcmp(name(isa), wanted) == 0) return isa;
+  throw std::invalid_argument("ISA '" + std::string(wanted) +
+                              "' is unknown or not supported here; supported: " + supported_names());
+}
+
+Isa active_isa() {
+  const int isa = forced.load(std::memory_order_acquire);
+  return isa == not_forced ? default_isa() : static_cast<Isa>(isa);
+}
+
+ScopedIsa::ScopedIsa(Isa isa) : previous_(not_forced) {
+  const Entry* entry = find(isa);
+  if (!entry || !entry->supported())
+    throw std::invalid_argument("ISA '" + std::string(name(isa)) +
+                                "' is not supported here; supported: " + supported_names());
+  previous_ = forced.exchange(static_cast<int>(isa), std::memory_order_acq_rel);
+}
+
+ScopedIsa::~ScopedIsa() { forced.store(previous_, std::memory_order_release); }
+
+const detail::KernelTable& detail::active_table() { return *find(active_isa())->table; }
+
+}  // namespace attnpool

@@ -1,0 +1,342 @@
+#include "plan/dense.hpp"
+
+#include <algorithm>
+#include <attnpool/isa.hpp>
+#include <cmath>
+#include <limits>
+
+#include "base/dispatch.hpp"
+#include "base/threads.hpp"
+#include "base/to_string.hpp"
+#include "base/validate.hpp"
+
+namespace attnpool::detail {
+namespace {
+
+// Bytes of a chunk: what a core's L2 cache keeps beside the queries.
+constexpr std::size_t chunk_bytes = std::size_t{512} << 10;
+
+template <class T>
+struct Engine {
+  const Call<T>& call;
+  const PreparedValues<T>& values;
+  DenseWorkspace<T>& workspace;
+  const Finish& finish;
+  const Selection* selection;
+
+  const MatrixView<const T> queries = call.queries;
+  const KeyRange& range = call.options.range;
+  const Kernels<T>& kernels = active_kernels<T>();
+  const PreparedKeys<T>& keys = workspace.keys;
+  const std::size_t parameters = parameter_count(call.moments, keys.dims);
+  const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.planes);
+  const std::size_t chunk = keys_filling<T>(chunk_bytes, keys.dims, values.planes);
+  const std::size_t chunks = (keys.count + chunk - 1) / chunk;
+  const std::size_t blocks = (queries.rows + query_block - 1) / query_block;
+
+  // The caller's number of a query, and the number here of the key that it does not see.
+  std::size_t name(std::size_t q) const { return selection ? selection->query_order[q] : q; }
+  std::size_t excluded(std::size_t q) const {
+    const std::size_t k = range.excluded(name(q), selection ? selection->key_count : keys.count);
+    return selection && selection->key_position && k != KeyRange::none ? selection->key_position[k] : k;
+  }
+
+  void make_scratch(std::size_t threads) const {
+    if (workspace.scratch.size() < threads) workspace.scratch.resize(threads);
+    for (Scratch<T>& s : workspace.scratch) {
+      s.far.clear();
+      s.queries.resize((keys.dims + 1) * query_block);
+      s.visible.resize(3 * query_block);
+      s.tile.resize(2 * tile_keys * query_block);
+      s.sums.resize(sum_count * 2 * query_block);
+      s.totals.resize(sum_count * query_block);
+    }
+  }
+
+  std::size_t queries_in(std::size_t block) const { return std::min(query_block, queries.rows - block * query_block); }
+
+  // Lane-contiguous coordinates of a block; lanes beyond the last query repeat it. Returns whether no exponent can
+  // reach largest_exponent (dims = 1).
+  bool load_queries(std::size_t block, std::size_t lanes, T* out) const {
+    constexpr double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
+    const std::size_t last_query = queries_in(block) - 1;
+    const bool scaled = keys.form != Form::raw;
+    // Also a NaN becomes a number; its row becomes NaN at the end.
+    const auto saturated = [](double y) { return y > -limit ? (y < limit ? y : limit) : -limit; };
+    if (keys.dims == 1) {
+      // Short loops, each of which the compiler vectorises.
+      const T* x = queries.row(block * query_block);
+      const std::size_t count = last_query + 1;
+      const double to_exponent = scaled ? 1 : keys.scale[0], centre = keys.centre[0],
+                   factor = scaled ? keys.scale[0] : 1;
+      const double reach = std::sqrt(0.999 * static_cast<double>(largest_exponent<T>)) - keys.extent[0];
+      double y[query_block];
+      if (queries.row_stride == 1) {
+        for (std::size_t i = 0; i < count; ++i) y[i] = (static_cast<double>(x[i]) - centre) * factor;
+      } else {
+        for (std::size_t i = 0; i < count; ++i)
+          y[i] = (static_cast<double>(x[i * queries.row_stride]) - centre) * factor;
+      }
+      std::size_t beyond = 0;
+      for (std::size_t i = 0; i < count; ++i) beyond += !(std::abs(y[i]) * to_exponent < reach);
+      if (beyond > 0)
+        for (std::size_t i = 0; i < count; ++i) y[i] = saturated(y[i]);
+      for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<T>(y[i]);
+      for (std::size_t i = last_query + 1; i < lanes; ++i) out[i] = out[last_query];
+      return beyond == 0;
+    }
+    double norms[query_block];
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const T* x = queries.row(block * query_block + std::min(i, last_query));
+      norms[i] = 0;
+      for (std::size_t d = 0; d < keys.dims; ++d) {
+        const double y = saturated((static_cast<double>(x[d]) - keys.centre[d]) * (scaled ? keys.scale[d] : 1));
+        out[d * query_block + i] = static_cast<T>(y);
+        norms[i] += y * y;
+      }
+    }
+    if (keys.form == Form::product)
+      for (std::size_t i = 0; i < lanes; ++i) {
+        // A query this far from the centre is far from every key; at the centre the product form cannot overflow.
+        const bool too_far = !(norms[i] <= 1e30);
+        for (std::size_t d = 0; d < keys.dims; ++d) out[d * query_block + i] *= too_far ? T(0) : T(-2);
+        out[keys.dims * query_block + i] = static_cast<T>(too_far ? 1e30 : norms[i]);
+      }
+    return false;
+  }
+
+  // Bounds of the keys that each lane sees, counted from the chunk's first key. False if no lane sees any of the chunk.
+  bool load_visible(std::size_t block, std::size_t lanes, std::size_t first, std::size_t count, T* out) const {
+    const std::size_t last_query = queries_in(block) - 1;
+    bool any = false;
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const std::size_t q = block * query_block + std::min(i, last_query);
+      const auto local = [&](std::size_t k) { return std::clamp<std::size_t>(k, first, first + count) - first; };
+      const std::size_t begin = local(range.begin(q, keys.count)), end = local(range.end(q, keys.count));
+      const std::size_t x = excluded(q);
+      any |= begin < end;
+      out[i] = static_cast<T>(begin);
+      out[query_block + i] = static_cast<T>(end);
+      out[2 * query_block + i] =
+          x != KeyRange::none && first <= x && x < first + count ? static_cast<T>(x - first) : T(-1);
+    }
+    return any;
+  }
+
+  // Adds the sums of one block against keys [first, first + count), at most a chunk, to totals
+  // [sum_count][query_block].
+  void add_keys(std::size_t block, std::size_t first, std::size_t count, std::size_t lanes, bool in_range,
+                Scratch<T>& s, double* totals) const {
+    const bool ranged = !(range.is_same_for_all_queries() && range.begin(0, keys.count) <= first &&
+                          range.end(0, keys.count) >= first + count);
+    if (ranged && !load_visible(block, lanes, first, count, s.visible.data())) return;
+    BlockTask<T> task{};
+    task.queries = s.queries.data();
+    task.lane_count = lanes;
+    task.keys = keys.keys.data() + first * keys.dims;
+    task.values = values.values.data() + first * values.planes;
+    task.key_count = count;
+    task.dims = keys.dims;
+    task.cols = values.planes;
+    task.form = keys.form;
+    task.scale = keys.raw_scale.data();
+    task.key_norms = keys.form == Form::product ? keys.norms.data() + first : nullptr;
+    task.in_range = in_range;
+    task.visible = ranged ? s.visible.data() : nullptr;
+    task.tile = s.tile.data();
+    task.sums = s.sums.data();
+    if (call.moments == Moments::none) {
+      kernels.pool(task);
+    } else {
+      kernels.gradient(task, call.moments == Moments::per_dimension);
+    }
+    for (std::size_t i = 0; i < sum_count; ++i)
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const T* hi = s.sums.data() + i * 2 * query_block + lane;
+        totals[i * query_block + lane] += static_cast<double>(hi[0]) + static_cast<double>(hi[query_block]);
+      }
+  }
+  void add_chunk(std::size_t block, std::size_t c, std::size_t lanes, bool in_range, Scratch<T>& s,
+                 double* totals) const {
+    add_keys(block, c * chunk, std::min(chunk, keys.count - c * chunk), lanes, in_range, s, totals);
+  }
+
+  // A whole block by one thread.
+  void answer_block(std::size_t block, Scratch<T>& s) {
+    const std::size_t lanes = padded_lanes(block);
+    const bool in_range = load_queries(block, lanes, s.queries.data());
+    std::fill(s.totals.begin(), s.totals.end(), 0.0);
+    if (selection && selection->select) {
+      selection->select(block * query_block, queries_in(block), s.runs);
+      for (const Interval& run : s.runs)
+        for (std::size_t k = run.begin; k < run.end; k += chunk)
+          add_keys(block, k, std::min(chunk, run.end - k), lanes, in_range, s, s.totals.data());
+    } else {
+      for (std::size_t c = 0; c < chunks; ++c) add_chunk(block, c, lanes, in_range, s, s.totals.data());
+    }
+    finish_block(block, s);
+  }
+
+  std::size_t padded_lanes(std::size_t block) const {
+    return (queries_in(block) + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  }
+
+  bool is_finite(std::size_t q) const {
+    for (std::size_t d = 0; d < keys.dims; ++d)
+      if (!std::isfinite(queries(q, d))) return false;
+    return true;
+  }
+
+  bool all_finite(std::size_t first, std::size_t count) const {
+    if (keys.dims > 1 || queries.row_stride > 1) {
+      bool finite = true;
+      for (std::size_t q = first; q < first + count; ++q) finite &= is_finite(q);
+      return finite;
+    }
+    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t> others = 0;  // as wide as T, so that it vectorises
+    for (std::size_t q = first; q < first + count; ++q) others += !(queries.data[q] * T(0) == 0);
+    return others == 0;
+  }
+
+  bool sees_nothing(std::size_t q) const {
+    const std::size_t b = range.begin(q, keys.count), e = range.end(q, keys.count), x = excluded(q);
+    return e - b == (b <= x && x < e ? 1u : 0u);
+  }
+
+  void finish_block(std::size_t block, Scratch<T>& s) {
+    double* totals = s.totals.data();
+    const std::size_t first = block * query_block, count = queries_in(block);
+    const std::uint32_t* order = selection ? selection->query_order + first : nullptr;
+    const QuerySums q{count, first, order, totals, query_block, 1 + values.planes, values.weighted, 0, nullptr};
+    double* weight = totals + (values.weighted ? query_block : 0);
+    std::size_t small = 0;
+    for (std::size_t i = 0; i < count; ++i) small += !(weight[i] >= smallest_sum);
+    if (small > 0 || !all_finite(first, count))
+      for (std::size_t i = 0; i < count; ++i) {
+        if (!is_finite(first + i)) {
+          weight[i] = std::numeric_limits<double>::quiet_NaN();
+        } else if (!(weight[i] >= smallest_sum) && !sees_nothing(first + i)) {
+          s.far.push_back(first + i);
+        }
+      }
+    finish(q);
+  }
+
+  int threads() const {
+    const double pairs = static_cast<double>(queries.rows) * static_cast<double>(keys.count);
+    return threads_for(call.options.threads,
+                       pairs * static_cast<double>(keys.dims + values.planes * (1 + parameters) + 14));
+  }
+  // Few blocks of queries, many keys: then threads share the chunks.
+  bool shares_chunks(int thread_count) const {
+    return !selection && thread_count > 1 && chunks > 1 && blocks < 2 * static_cast<std::size_t>(thread_count);
+  }
+
+  std::string explain() const {
+    const int thread_count = threads();
+    make_scratch(1);
+    std::size_t unclamped = 0;
+    double reach = 0;
+    for (std::size_t b = 0; b < blocks && keys.dims == 1; ++b)
+      unclamped += load_queries(b, padded_lanes(b), workspace.scratch[0].queries.data());
+    for (std::size_t d = 0; d < keys.dims; ++d)
+      reach = std::max(reach, keys.box.half(d) * keys.scale[d] / exponent_scale);
+    const char* form = keys.form == Form::scaled ? "scaled beforehand"
+                       : keys.form == Form::raw  ? "raw, scaled after the subtraction"
+                                                 : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
+    std::string s =
+        "dense on " + std::string(attnpool::name(active_isa())) + ": every query against every key it may see\n";
+    s += "  work     " + text(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + text(query_block) +
+         " queries x " + text(chunks) + (chunks == 1 ? " chunk" : " chunks") + " of " +
+         text(std::min(chunk, keys.count)) + " keys, " + text(thread_count) +
+         (thread_count == 1             ? " thread"
+          : shares_chunks(thread_count) ? " threads sharing the chunks"
+                                        : " threads sharing the blocks") +
+         "\n";
+    s += "  distance " + std::string(form) + ": the keys reach " + text(std::round(100 * reach) / 100) +
+         " bandwidths from their centre\n";
+    s += "  kernel   " + text(kernels.lanes) + " queries a register, ";
+    if (keys.dims == 1) s += text(unclamped) + " of " + text(blocks) + " blocks need no clamp, ";
+    s += values.planes == 1
+             ? "sums stay in registers"
+             : "weights of " + text(tile_keys) + " keys at a time, then " + text(values.planes) + " columns";
+    return s + "\n";
+  }
+
+  void run() {
+    const int threads = this->threads();
+    make_scratch(static_cast<std::size_t>(threads));
+    std::vector<Scratch<T>>& scratches = workspace.scratch;
+    if (!shares_chunks(threads)) {
+      parallel_for(blocks, threads, call.options.progress,
+                   [&](std::size_t block, int worker) { answer_block(block, scratches[worker]); });
+    } else {  // the sums of the chunks are then added in order
+      const std::size_t size = sum_count * query_block;
+      std::vector<double> parts(checked_product("values", blocks * chunks, size));
+      parallel_for(blocks * chunks, threads, call.options.progress, [&](std::size_t task, int worker) {
+        Scratch<T>& s = scratches[worker];
+        const std::size_t block = task / chunks, lanes = padded_lanes(block);
+        const bool in_range = load_queries(block, lanes, s.queries.data());
+        add_chunk(block, task % chunks, lanes, in_range, s, parts.data() + task * size);
+      });
+      for (std::size_t block = 0; block < blocks; ++block) {
+        Scratch<T>& s = scratches[0];
+        std::fill(s.totals.begin(), s.totals.end(), 0.0);
+        for (std::size_t c = 0; c < chunks; ++c)
+          for (std::size_t i = 0; i < size; ++i) s.totals[i] += parts[(block * chunks + c) * size + i];
+        finish_block(block, s);
+      }
+    }
+    answer_far(threads);
+  }
+
+  void answer_far(int threads) {
+    std::vector<std::size_t> far_queries;
+    for (const Scratch<T>& s : workspace.scratch) far_queries.insert(far_queries.end(), s.far.begin(), s.far.end());
+    if (far_queries.empty()) return;
+    const FarField<T> field(call, values);
+    std::vector<FarScratch> far_scratches;
+    for (int t = 0; t < threads; ++t) far_scratches.push_back(field.scratch());
+    parallel_for(far_queries.size(), threads, call.options.progress, [&](std::size_t i, int worker) {
+      const std::size_t q = far_queries[i];
+      if (!selection) return field.answer(q, q, visible_keys(range, q, keys.count), far_scratches[worker], finish);
+      std::vector<Interval>& runs = workspace.scratch[worker].runs;
+      runs.assign(1, {0, keys.count});
+      if (selection->select) selection->select(q, 1, runs);
+      const std::size_t x = excluded(q);
+      for (std::size_t r = 0; r < runs.size(); ++r)
+        if (runs[r].begin <= x && x < runs[r].end) {
+          runs.push_back({x + 1, runs[r].end});
+          runs[r].end = x;
+          break;
+        }
+      field.answer(q, name(q), runs, far_scratches[worker], finish);
+    });
+  }
+};
+
+}  // namespace
+
+template <class T>
+void run_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace, const Finish& finish,
+               const Selection* selection) {
+  workspace.keys.prepare(call.keys, call.score, call.moments == Moments::none);
+  if (call.queries.rows > 0) Engine<T>{call, values, workspace, finish, selection}.run();
+}
+
+template <class T>
+std::string explain_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace) {
+  workspace.keys.prepare(call.keys, call.score, true);
+  if (call.queries.rows == 0) return "nothing to do: no queries\n";
+  const Finish none;
+  return Engine<T>{call, values, workspace, none, nullptr}.explain();
+}
+
+#define ATTNPOOL_INSTANTIATE(T)                                                                        \
+  template void run_dense(const Call<T>&, const PreparedValues<T>&, DenseWorkspace<T>&, const Finish&, \
+                          const Selection*);                                                           \
+  template std::string explain_dense(const Call<T>&, const PreparedValues<T>&, DenseWorkspace<T>&);
+ATTNPOOL_INSTANTIATE(float)
+ATTNPOOL_INSTANTIATE(double)
+
+}  // namespace attnpool::detail

@@ -1,0 +1,64 @@
+#pragma once
+// The dense plan: every query against every key it may see.
+//   split queries into blocks of query_block, keys into chunks; kernel sums per (block, chunk), added in double in the
+//   order of the chunks, whether one thread walks the chunks of a block or several share them - so the bits do not
+//   depend on the number of threads.
+// A Gaussian score is never above 0, so the kernels need no running maximum; the few queries whose weights come out too
+// small, far from every key, are answered again relative to their nearest key.
+// The pruned plan (pruned.hpp) is this one on points in another order, each block against selected runs of keys.
+#include <algorithm>
+#include <string>
+
+#include "base/aligned.hpp"
+#include "plan/nearest.hpp"
+#include "plan/request.hpp"
+
+namespace attnpool::detail {
+
+// Below this sum of weights a query counts as far from all keys: above it neither the clamp at largest_exponent nor the
+// rounding of large exponents shows. 2^-32 is met 6.7 bandwidths from a single key.
+inline constexpr double smallest_sum = 0x1p-32;
+
+// Whole tiles of keys whose coordinates and values fill `bytes`; at most 8160, so that key numbers are exact in float.
+// A constant of the shape, never of the machine: sums are split by it.
+template <class T>
+std::size_t keys_filling(std::size_t bytes, std::size_t dims, std::size_t cols) {
+  return std::clamp(bytes / ((dims + cols) * sizeof(T)) / tile_keys * tile_keys, tile_keys, 85 * tile_keys);
+}
+
+// Memory of one thread.
+template <class T>
+struct Scratch {
+  AlignedVector<T> queries, visible, tile, sums;
+  AlignedVector<double> totals;
+  std::vector<Interval> runs;
+  std::vector<std::size_t> far;  // queries to be answered again
+};
+
+// Kept from call to call.
+template <class T>
+struct DenseWorkspace {
+  PreparedKeys<T> keys;
+  std::vector<Scratch<T>> scratch;
+};
+
+// The points of a call that are not all of the caller's in their order, and the keys that matter to them.
+struct Selection {
+  const std::uint32_t* query_order = nullptr;   // query i of the call is the caller's query_order[i]
+  const std::uint32_t* key_position = nullptr;  // the caller's key k is key_position[k] of the call; null: k
+  std::size_t key_count = 0;                    // the caller's
+  // The keys that queries [first, first + count) of the call need, ascending; null: all of them.
+  std::function<void(std::size_t first, std::size_t count, std::vector<Interval>& runs)> select = {};
+};
+
+// Calls finish for every query, in blocks, concurrently for different queries. A query far from all keys is given
+// twice, and its second sums, with a reference other than 0, are the right ones.
+template <class T>
+void run_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace, const Finish& finish,
+               const Selection* selection = nullptr);
+
+// How run_dense would go about a call, in words.
+template <class T>
+std::string explain_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace);
+
+}  // namespace attnpool::detail

@@ -1,0 +1,118 @@
+#include "plan/grid/translation.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include "data/prepare.hpp"
+#include "routine_table.hpp"
+
+namespace attnpool::detail {
+namespace {
+
+using Real = long double;
+using Square = std::array<std::array<Real, most_terms>, most_terms>;
+
+Real chebyshev_point(std::size_t i, std::size_t terms) {
+  return std::cos(std::numbers::pi_v<Real> * (static_cast<Real>(i) + Real(0.5)) / static_cast<Real>(terms));
+}
+
+// coefficient[k][i]: what the value at point i adds to the coefficient of t^k of the polynomial through all points,
+// sum_i f(x_i) 2/n sum_m' T_m(x_i) T_m(t) with the term m = 0 halved.
+Square power_coefficients(std::size_t terms) {
+  Square chebyshev{};  // T_m in powers: T_m+1 = 2 t T_m - T_m-1
+  chebyshev[0][0] = 1;
+  if (terms > 1) chebyshev[1][1] = 1;
+  for (std::size_t m = 2; m < terms; ++m)
+    for (std::size_t k = 0; k < terms; ++k)
+      chebyshev[m][k] = (k > 0 ? 2 * chebyshev[m - 1][k - 1] : 0) - chebyshev[m - 2][k];
+  Square result{};
+  for (std::size_t i = 0; i < terms; ++i) {
+    const Real angle = std::numbers::pi_v<Real> * (static_cast<Real>(i) + Real(0.5)) / static_cast<Real>(terms);
+    for (std::size_t m = 0; m < terms; ++m) {
+      const Real at_point = std::cos(static_cast<Real>(m) * angle) * (m == 0 ? 1 : 2) / static_cast<Real>(terms);
+      for (std::size_t k = 0; k <= m; ++k) result[k][i] += at_point * chebyshev[m][k];
+    }
+  }
+  return result;
+}
+
+double least_error(double width, std::size_t terms) {
+  const double n = static_cast<double>(terms);
+  const double one = 2 * 1.0865 * std::exp(n * std::log(width / 4) - std::lgamma(n + 1) / 2);
+  const double lebesgue = 2 / std::numbers::pi * std::log(n) + 1;
+  return one * (1 + lebesgue);
+}
+
+}  // namespace
+
+Expansion::Expansion(double width, double error, double truncation, std::size_t terms)
+    : width_(width),
+      reach_(static_cast<std::size_t>(std::ceil(std::sqrt(-2 * std::log(truncation)) / width))),
+      truncation_error_(std::exp(-0.5 * static_cast<double>(reach_ * reach_) * width * width)) {
+  for (std::size_t n = terms > 0 ? terms : 3; n <= most_terms && terms_ == 0; ++n)
+    if (const double e = least_error(width, n); terms > 0 || e <= error) {
+      terms_ = n;
+      interpolation_error_ = e;
+    }
+  row_ = (terms_ + grid_lanes - 1) / grid_lanes * grid_lanes;
+}
+
+double Expansion::decay(std::size_t offset) const {
+  const double r = offset > 0 ? static_cast<double>(offset - 1) * width_ : 0;
+  return std::exp(-r * r / 4);
+}
+
+void Expansion::make_matrices(bool with_moments) {
+  const std::size_t size = terms_ * row_;
+  const bool has_gaussian = !gaussian_.empty();
+  if (has_gaussian && (!with_moments || !moment_.empty())) return;
+  gaussian_.assign((2 * reach_ + 1) * size, 0.0);
+  if (with_moments) moment_.assign((2 * reach_ + 1) * size, 0.0);
+  const Square to_powers = power_coefficients(terms_);
+  const Real a = static_cast<Real>(width_) / 2;
+  Square near{}, difference{};  // e^(-(a (x_i - x_j))^2 / 2), a (x_i - x_j)
+  std::array<Real, most_terms> point{};
+  for (std::size_t i = 0; i < terms_; ++i) point[i] = a * chebyshev_point(i, terms_);
+  for (std::size_t i = 0; i < terms_; ++i)
+    for (std::size_t j = 0; j < terms_; ++j) {
+      difference[i][j] = point[i] - point[j];
+      near[i][j] = std::exp(-difference[i][j] * difference[i][j] / 2);
+    }
+  // M = C F C^T, written as [j][i] at source - target = offset, and mirrored, with signs (-1)^(i+j), at -offset.
+  const auto enter = [&](const Square& f, std::size_t offset, double* matrices) {
+    Square half{};
+    for (std::size_t k = 0; k < terms_; ++k)
+      for (std::size_t i = 0; i < terms_; ++i)
+        for (std::size_t j = 0; j < terms_; ++j) half[k][j] += to_powers[k][i] * f[i][j];
+    double sum = 0;
+    for (std::size_t k = 0; k < terms_; ++k)
+      for (std::size_t l = 0; l < terms_; ++l) {
+        Real m = 0;
+        for (std::size_t j = 0; j < terms_; ++j) m += half[k][j] * to_powers[l][j];
+        const double entry = static_cast<double>(m);
+        sum += std::abs(entry);
+        matrices[(reach_ + offset) * size + l * row_ + k] = entry;
+        matrices[(reach_ - offset) * size + l * row_ + k] = (k + l) % 2 == 0 ? entry : -entry;
+      }
+    return sum;
+  };
+  for (std::size_t offset = 0; offset <= reach_; ++offset) {
+    // Target at 0, source at s: e^(-(s + x_j - x_i)^2 / 2) = e^(-s^2/2) e^(s x_i) e^(-s x_j) near, few exponentials.
+    const Real s = static_cast<Real>(offset) * static_cast<Real>(width_), far = std::exp(-s * s / 2);
+    std::array<Real, most_terms> e{};
+    for (std::size_t i = 0; i < terms_; ++i) e[i] = std::exp(s * point[i]);
+    Square f{}, g{};
+    for (std::size_t i = 0; i < terms_; ++i)
+      for (std::size_t j = 0; j < terms_; ++j) {
+        const Real x = s - difference[i][j];
+        f[i][j] = far * e[i] / e[j] * near[i][j];
+        g[i][j] = f[i][j] * x * x * static_cast<Real>(exponent_scale_squared);
+      }
+    magnitude_ = std::max(magnitude_, enter(f, offset, gaussian_.data()) / decay(offset));
+    if (with_moments) enter(g, offset, moment_.data());
+  }
+}
+
+}  // namespace attnpool::detail
