@@ -94,7 +94,7 @@ extern const Implementation eigen_peer, libmvec_peer, xsimd_peer, sleef_peer, hi
     scipy_peer;
 extern const Implementation memory_limit;  // reads what a one-query pool() reads, copies what softmax() copies
 
-/// The ISA of the kernels that OpenBLAS chose when it was loaded (the environment variable OPENBLAS_CORETYPE decides).
+/// The ISA of the routines that OpenBLAS chose when it was loaded (the environment variable OPENBLAS_CORETYPE decides).
 const char* openblas_isa();
 
 }  // namespace bench

@@ -1,4 +1,4 @@
-// xsimd::exp in the common loop. The library's own AVX2 kernels instantiate xsimd for the same architecture: the flags
+// xsimd::exp in the common loop. The library's own AVX2 routines instantiate xsimd for the same architecture: the flags
 // of this file must be the same as theirs, since the linker keeps one copy of whatever is not inlined.
 #include <xsimd/xsimd.hpp>
 namespace {

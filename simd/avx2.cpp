@@ -1,4 +1,4 @@
-// Kernels for avx2; the flags are in CMakeLists.txt. Nothing here may run before the ISA was detected.
+// Routines for avx2; the flags are in CMakeLists.txt. Nothing here may run before the ISA was detected.
 #define ATTNPOOL_ISA avx2
 #include <xsimd/xsimd.hpp>
 namespace attnpool::avx2 {

@@ -1,8 +1,8 @@
-// The sums behind the derivative in w (see kernel_table.hpp): pool's sums and those of w * delta_p^2. With D = 1 and
+// The sums behind the derivative in w (see routine_table.hpp): pool's sums and those of w * delta_p^2. With D = 1 and
 // one value column all four stay in registers (4 operations a pair more than pool, which has 13); otherwise the tile of
 // weights is multiplied by the squared distances, recomputed, and summed like weights.
 
-template <Form F, bool Bounded, int R, class T>
+template <DistanceForm F, bool Bounded, int R, class T>
 inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
                                 T* sums) {
   constexpr std::size_t N = Lanes<T>::size;
@@ -29,7 +29,7 @@ inline void fused_gradient_tile(const BlockTask<T>& task, std::size_t key, std::
 }
 
 // product[key] = weight[key] * delta_p^2, p a dimension or (per_dimension false) their sum; and the sums of product.
-template <int D, Form F, bool Bounded, int R, class T>
+template <int D, DistanceForm F, bool Bounded, int R, class T>
 inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
                                    bool per_dimension, std::size_t p, const T* weight, T* product,
                                    Lanes<T> (&total)[R]) {
@@ -48,7 +48,7 @@ inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, st
     } else {
       for (int r = 0; r < R; ++r) {
         Lanes<T> delta = load_lanes(queries + p * query_block + r * N) - Lanes<T>(k[p]);
-        if constexpr (F == Form::raw) delta = delta * Lanes<T>(task.scale[p]);
+        if constexpr (F == DistanceForm::raw) delta = delta * Lanes<T>(task.scale[p]);
         e[0][r] = delta * delta;
       }
     }
@@ -63,7 +63,7 @@ inline void times_squared_distance(const BlockTask<T>& task, std::size_t key, st
   }
 }
 
-template <int D, Form F, bool Bounded, int R, class T>
+template <int D, DistanceForm F, bool Bounded, int R, class T>
 inline void gradient_group(const BlockTask<T>& task, bool per_dimension, std::size_t lane) {
   const T* queries = task.queries + lane;
   T* sums = task.sums + lane;
@@ -95,7 +95,7 @@ inline void gradient_group(const BlockTask<T>& task, bool per_dimension, std::si
   }
 }
 
-template <int D, Form F, bool Bounded, class T>
+template <int D, DistanceForm F, bool Bounded, class T>
 inline void gradient_groups(const BlockTask<T>& task, bool per_dimension) {
   constexpr std::size_t N = Lanes<T>::size;
   std::size_t lane = 0;
@@ -103,7 +103,7 @@ inline void gradient_groups(const BlockTask<T>& task, bool per_dimension) {
   for (; lane < task.lane_count; lane += N) gradient_group<D, F, Bounded, 1>(task, per_dimension, lane);
 }
 
-template <Form F, class T>
+template <DistanceForm F, class T>
 inline void gradient_dims(const BlockTask<T>& task, bool per_dimension) {
   switch (task.dims) {
     case 1:
@@ -121,6 +121,6 @@ inline void gradient_dims(const BlockTask<T>& task, bool per_dimension) {
 template <class T>
 void gradient(const BlockTask<T>& task, bool per_dimension) noexcept {
   clear_sums(task, (1 + (per_dimension ? task.dims : 1)) * (1 + task.cols));
-  task.form == Form::raw ? gradient_dims<Form::raw>(task, per_dimension)
-                         : gradient_dims<Form::scaled>(task, per_dimension);
+  task.form == DistanceForm::raw ? gradient_dims<DistanceForm::raw>(task, per_dimension)
+                                 : gradient_dims<DistanceForm::scaled>(task, per_dimension);
 }

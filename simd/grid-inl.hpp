@@ -1,4 +1,4 @@
-// The grid plan's three steps (see kernel_table.hpp). Lanes are powers of the last local coordinate, 8 virtual lanes on
+// The grid plan's three steps (see routine_table.hpp). Lanes are powers of the last local coordinate, 8 virtual lanes on
 // every ISA, so that a sum has the same order whatever the register width. R registers make a row.
 
 using Wide = Lanes<double>;

@@ -1,4 +1,4 @@
-// The dozen operations that the kernels are written in, over one register of N lanes. xsimd supplies the register types
+// The dozen operations that the routines are written in, over one register of N lanes. xsimd supplies the register types
 // and the arithmetic; what it lacks or does differently from ISA to ISA is here, on intrinsics:
 //   fma    xsimd 8 has none for AVX-512 (it multiplies, then adds)
 //   min    x86 returns the second operand if one is NaN, NEON returns NaN; here always a < b ? a : b
@@ -186,7 +186,7 @@ inline void stream_lanes(T* p, Lanes<T> x) {
 inline void stream_fence() {}
 #endif
 
-// Row kernels reduce over 16 virtual lanes on every ISA and fold them in one fixed order, so that a sum has the same
+// Row routines reduce over 16 virtual lanes on every ISA and fold them in one fixed order, so that a sum has the same
 // bits whatever the register width. Each group is 16 / N registers.
 template <class T>
 struct Group {

@@ -12,7 +12,7 @@ inline void add_to_total(T* hi, T* lo, Lanes<T> x) {
 
 // Squared distances in units of the exponent from K keys to R registers of queries: e[k][r]. D > 0 fixes the dimension
 // at compile time.
-template <int D, Form F, int K, int R, class T>
+template <int D, DistanceForm F, int K, int R, class T>
 inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T* queries, Lanes<T> (&e)[K][R]) {
   constexpr std::size_t N = Lanes<T>::size;
   const std::size_t dims = D > 0 ? D : task.dims;
@@ -22,7 +22,7 @@ inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T
 #pragma GCC unroll 8
     for (int k = 0; k < K; ++k) {
       e[k][r] = Lanes<T>(T(0));
-      if constexpr (F == Form::product)
+      if constexpr (F == DistanceForm::product)
         e[k][r] = load_lanes(queries + dims * query_block + r * N) + Lanes<T>(task.key_norms[key + k]);
     }
 #pragma GCC unroll 4  // 3 % at D = 64
@@ -35,11 +35,11 @@ inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T
       const Lanes<T> x(keys[k * dims + d]);
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        if constexpr (F == Form::product) {
+        if constexpr (F == DistanceForm::product) {
           e[k][r] = fma(q[r], x, e[k][r]);
         } else {
           Lanes<T> delta = q[r] - x;
-          if constexpr (F == Form::raw) delta = delta * Lanes<T>(task.scale[d]);
+          if constexpr (F == DistanceForm::raw) delta = delta * Lanes<T>(task.scale[d]);
           e[k][r] = fma(delta, delta, e[k][r]);
         }
       }
@@ -49,17 +49,17 @@ inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T
 
 // The difference of one-dimensional coordinates in units of the exponent. Bounded says that its square cannot reach
 // largest_exponent, else it is clamped there.
-template <Form F, bool Bounded, class T>
+template <DistanceForm F, bool Bounded, class T>
 inline Lanes<T> difference_1d(const BlockTask<T>& task, T key, const T* queries) {
   constexpr T limit = sizeof(T) == 4 ? T(9.4868) : T(30);  // sqrt(largest_exponent), rounded down
   Lanes<T> delta = load_lanes(queries) - Lanes<T>(key);
-  if constexpr (F == Form::raw) delta = delta * Lanes<T>(task.scale[0]);
+  if constexpr (F == DistanceForm::raw) delta = delta * Lanes<T>(task.scale[0]);
   if constexpr (!Bounded) delta = max(min(delta, Lanes<T>(limit)), Lanes<T>(-limit));
   return delta;
 }
 
 // Weights of K keys for R registers of queries.
-template <int D, Form F, bool Bounded, int K, int R, class T>
+template <int D, DistanceForm F, bool Bounded, int K, int R, class T>
 inline void weights_of(const BlockTask<T>& task, std::size_t key, const T* queries, Lanes<T> (&w)[K][R]) {
   if constexpr (D == 1) {
 #pragma GCC unroll 8
@@ -78,7 +78,7 @@ inline void weights_of(const BlockTask<T>& task, std::size_t key, const T* queri
 
 // Calls use(w, j) with the weights w[K][R] of keys key + j .. key + j + K - 1 for all count keys, K = 1 at the end. In
 // many dimensions a register of queries is loaded once for several keys.
-template <int D, Form F, bool Bounded, int R, class T, class Use>
+template <int D, DistanceForm F, bool Bounded, int R, class T, class Use>
 inline void for_each_weight(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, Use use) {
   constexpr int K = D == 0 ? tile_of_keys : 1;
   std::size_t j = 0;
@@ -95,7 +95,7 @@ inline void for_each_weight(const BlockTask<T>& task, std::size_t key, std::size
 }
 
 // One column: sums of w and w * value in registers, nothing stored per pair.
-template <int D, Form F, bool Bounded, int R, class T>
+template <int D, DistanceForm F, bool Bounded, int R, class T>
 inline void fused_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
   constexpr std::size_t N = Lanes<T>::size;
   Lanes<T> weight[R], weighted[R];
@@ -116,7 +116,7 @@ inline void fused_tile(const BlockTask<T>& task, std::size_t key, std::size_t co
 }
 
 // The weights of a tile, stored: tile[key][R * N], and their sums.
-template <int D, Form F, bool Bounded, int R, class T>
+template <int D, DistanceForm F, bool Bounded, int R, class T>
 inline void store_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* tile,
                        Lanes<T> (&total)[R]) {
   for (int r = 0; r < R; ++r) total[r] = Lanes<T>(T(0));
@@ -234,7 +234,7 @@ inline void hide(const T* visible, std::size_t key, std::size_t count, T* tile, 
 }
 
 // R registers of queries starting at lane `lane`, all keys of the chunk.
-template <int D, Form F, bool Bounded, int R, class T>
+template <int D, DistanceForm F, bool Bounded, int R, class T>
 inline void pool_group(const BlockTask<T>& task, std::size_t lane) {
   const T* queries = task.queries + lane;
   T* sums = task.sums + lane;
@@ -258,7 +258,7 @@ inline void pool_group(const BlockTask<T>& task, std::size_t lane) {
   }
 }
 
-template <int D, Form F, bool Bounded, int R, class T>
+template <int D, DistanceForm F, bool Bounded, int R, class T>
 inline void pool_groups(const BlockTask<T>& task) {
   constexpr std::size_t N = Lanes<T>::size;
   std::size_t lane = 0;
@@ -266,7 +266,7 @@ inline void pool_groups(const BlockTask<T>& task) {
   for (; lane < task.lane_count; lane += N) pool_group<D, F, Bounded, 1>(task, lane);
 }
 
-template <Form F, class T>
+template <DistanceForm F, class T>
 inline void pool_dims(const BlockTask<T>& task) {
   switch (task.dims) {
     case 1:
@@ -292,11 +292,11 @@ template <class T>
 void pool(const BlockTask<T>& task) noexcept {
   clear_sums(task, 1 + task.cols);
   switch (task.form) {
-    case Form::scaled:
-      return pool_dims<Form::scaled>(task);
-    case Form::raw:
-      return pool_dims<Form::raw>(task);
-    case Form::product:
-      return pool_groups<0, Form::product, false, 2>(task);
+    case DistanceForm::scaled:
+      return pool_dims<DistanceForm::scaled>(task);
+    case DistanceForm::raw:
+      return pool_dims<DistanceForm::raw>(task);
+    case DistanceForm::product:
+      return pool_groups<0, DistanceForm::product, false, 2>(task);
   }
 }

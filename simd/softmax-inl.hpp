@@ -13,7 +13,7 @@ inline T row_max(const T* x, std::size_t count) {
   return max_of(m);
 }
 
-// Sum of f(x), where f may also store; the order of additions is fixed, see Note [Order of sums] in kernel_table.hpp.
+// Sum of f(x), where f may also store; the order of additions is fixed, see Note [Order of sums] in routine_table.hpp.
 template <class T, class F>
 inline T row_sum(const T* x, std::size_t count, T padding, F f) {
   T total = 0, compensation = 0;

@@ -1,4 +1,4 @@
-// Kernels for sse2; the flags are in CMakeLists.txt. Nothing here may run before the ISA was detected.
+// Routines for sse2; the flags are in CMakeLists.txt. Nothing here may run before the ISA was detected.
 #define ATTNPOOL_ISA sse2
 #include <xsimd/xsimd.hpp>
 namespace attnpool::sse2 {

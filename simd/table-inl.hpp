@@ -8,8 +8,8 @@ namespace attnpool::ATTNPOOL_ISA {
 
 using detail::BlockTask;
 using detail::CellShape;
+using detail::DistanceForm;
 using detail::EvaluateTask;
-using detail::Form;
 using detail::grid_lanes;
 using detail::largest_exponent;
 using detail::most_terms;
@@ -49,13 +49,13 @@ namespace {
 #include "grid-inl.hpp"
 
 template <class T>
-constexpr detail::Kernels<T> kernels() {
+constexpr detail::Routines<T> routines() {
   return {Lanes<T>::size, exp<T>,    exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, pool<T>,
           gradient<T>,    stream<T>, nearest<T>,         weights<T>, scale<T>};
 }
 }  // namespace
 
-extern const detail::KernelTable table;
-constinit const detail::KernelTable table = {kernels<float>(), kernels<double>(), {spread, translate, evaluate}};
+extern const detail::RoutineTable table;
+constinit const detail::RoutineTable table = {routines<float>(), routines<double>(), {spread, translate, evaluate}};
 
 }  // namespace attnpool::ATTNPOOL_ISA

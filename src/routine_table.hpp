@@ -11,9 +11,9 @@ namespace attnpool::detail {
 // caller. 96 keys keep the float error of a tile near 2e-7 and cost 2 x 6 operations per 96 x 13; 96 is a multiple of
 // every register tile.
 inline constexpr std::size_t tile_keys = 96;
-// Queries per kernel call; a multiple of every ISA's register group.
+// Queries per routine call; a multiple of every ISA's register group.
 inline constexpr std::size_t query_block = 64;
-// Block kernels clamp exponents here: a weight of 2^-90 (2^-900) beside a sum of at least 2^-32, 2^-58 of it. Not
+// Block routines clamp exponents here: a weight of 2^-90 (2^-900) beside a sum of at least 2^-32, 2^-58 of it. Not
 // lower, because products with values would then be subnormal, which cost an Intel CPU 20 times the time
 // (bench/README.md).
 template <class T>
@@ -24,7 +24,7 @@ inline constexpr T largest_exponent = sizeof(T) == 4 ? T(90) : T(900);
 //   raw      sum (scale (q - k))^2: coordinates as the user gave them; differences of floats are all but exact
 //   product  |q|^2 + |k|^2 - 2 q.k of scaled coordinates, one operation per dimension; where the norms are small enough
 //   to allow it
-enum class Form { scaled, raw, product };
+enum class DistanceForm { scaled, raw, product };
 
 // One block of queries against one chunk of keys. Lanes are queries.
 template <class T>
@@ -36,7 +36,7 @@ struct BlockTask {
   std::size_t key_count;
   std::size_t dims;
   std::size_t cols;
-  Form form;
+  DistanceForm form;
   const T* scale;      // [dims], raw form only
   const T* key_norms;  // [key_count] squared norms, product form only
   bool in_range;       // dims = 1: it is known that no exponent reaches largest_exponent, so none is clamped
@@ -86,7 +86,7 @@ struct StreamTask {
 };
 
 template <class T>
-struct Kernels {
+struct Routines {
   std::size_t lanes;
   void (*exp)(const T* x, T* out, std::size_t count) noexcept;
   void (*exp_nonpositive)(const T* x, T* out, std::size_t count) noexcept;
@@ -149,16 +149,16 @@ struct EvaluateTask {
   double* sums;          // [planes][query_block]
 };
 
-struct GridKernels {
+struct GridRoutines {
   void (*spread)(const SpreadTask&) noexcept;
   void (*translate)(const TranslateTask&) noexcept;
   void (*evaluate)(const EvaluateTask&) noexcept;
 };
 
-struct KernelTable {
-  Kernels<float> f32;
-  Kernels<double> f64;
-  GridKernels grid;
+struct RoutineTable {
+  Routines<float> f32;
+  Routines<double> f64;
+  GridRoutines grid;
 };
 
 }  // namespace attnpool::detail

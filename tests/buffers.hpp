@@ -1,5 +1,5 @@
 #pragma once
-// Memory that catches what a kernel must not do: every buffer of these tests ends (or begins) at a page that faults
+// Memory that catches what a routine must not do: every buffer of these tests ends (or begins) at a page that faults
 // when touched, is filled with NaN before use, and every gap between rows is watched.
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 #pragma once
-// Every test of a kernel is a product with the ISAs that run here; its name ends in the ISA.
+// Every test of a routine is a product with the ISAs that run here; its name ends in the ISA.
 #include <gtest/gtest.h>
 
 #include <attnpool/isa.hpp>

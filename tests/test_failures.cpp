@@ -40,7 +40,7 @@ long fail_each(const std::string& name, const std::function<void()>& call, long 
   return 0;
 }
 
-TEST(Failures, EveryAllocationOfEveryFunction) {  // kernels allocate nothing: one ISA stands for all
+TEST(Failures, EveryAllocationOfEveryFunction) {  // routines allocate nothing: one ISA stands for all
   if (!counts_allocations()) GTEST_SKIP() << "operator new is a sanitizer's";
   long total = 0;
   for_float_and_double([&](auto zero) {

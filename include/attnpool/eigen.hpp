@@ -1,6 +1,6 @@
 #pragma once
 // Eigen in and out. Header-only and the only file that names Eigen; not part of attnpool.hpp. It is compiled in the
-// user's own translation unit with the user's own flags, so Eigen never meets the flags of the kernels.
+// user's own translation unit with the user's own flags, so Eigen never meets the flags of the routines.
 //
 //   Eigen::VectorXd x = ..., y = ...;                                     // one dimension, one value column
 //   Eigen::VectorXd grid = Eigen::VectorXd::LinSpaced(100, 0, 5);

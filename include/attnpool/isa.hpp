@@ -3,7 +3,7 @@
 
 namespace attnpool {
 
-/// Instruction sets that the kernels are compiled for, weakest first. Kernels are written once; an Isa is a set of
+/// Instruction sets that the routines are compiled for, weakest first. Routines are written once; an Isa is a set of
 /// compiler flags and a register type. Results are bit-identical within {scalar, sse2} (no fused multiply-add) and
 /// within {avx2, avx512, neon} (with it).
 enum class Isa { scalar, sse2, avx2, avx512, neon };

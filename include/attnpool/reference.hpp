@@ -5,7 +5,7 @@
 #include <attnpool/view.hpp>
 
 /// The textbook functions: one thread, double (long double where stated) inside, two passes, no cleverness and no code
-/// shared with the kernels. They are the yardstick of the tests and the scalar baseline of the benchmarks. Same shapes,
+/// shared with the routines. They are the yardstick of the tests and the scalar baseline of the benchmarks. Same shapes,
 /// same special cases, same names; options.range is respected, the rest of options is not used.
 namespace attnpool::reference {
 

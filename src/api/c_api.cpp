@@ -18,7 +18,7 @@
 #include "base/validate.hpp"
 
 using attnpool::detail::bad_argument;
-using attnpool::detail::text;
+using attnpool::detail::to_string;
 
 struct attnpool_pool_state_f32 {
   attnpool::PoolState<float> state;
@@ -90,7 +90,7 @@ attnpool::Loss loss_from(int loss) {
     case ATTNPOOL_LOSS_MEAN:
       return attnpool::Loss::mean;
   }
-  bad_argument("loss", "must be one of ATTNPOOL_LOSS_*, got " + text(loss));
+  bad_argument("loss", "must be one of ATTNPOOL_LOSS_*, got " + to_string(loss));
 }
 
 // The options that the caller gave, in the struct of this version: fields that the caller does not know have their
@@ -101,13 +101,13 @@ Struct known(const Struct* given, const Struct& defaults) {
   constexpr std::size_t plausible = 4096;  // more is an uninitialised struct_size; reading so far would fault
   const std::size_t size = given->struct_size;
   if (size < sizeof size || size > plausible || size % sizeof size != 0)
-    bad_argument("options", "struct_size must be the size of the struct, " + text(sizeof(Struct)) +
-                                " in this version, got " + text(size));
+    bad_argument("options", "struct_size must be the size of the struct, " + to_string(sizeof(Struct)) +
+                                " in this version, got " + to_string(size));
   const unsigned char* bytes = reinterpret_cast<const unsigned char*>(given);
   for (std::size_t i = sizeof(Struct); i < size; ++i)
     if (bytes[i] != 0)
-      bad_argument("options", "struct_size is " + text(size) + " and byte " + text(i) +
-                                  " is set, but this version knows " + text(sizeof(Struct)) + " bytes");
+      bad_argument("options", "struct_size is " + to_string(size) + " and byte " + to_string(i) +
+                                  " is set, but this version knows " + to_string(sizeof(Struct)) + " bytes");
   Struct result = defaults;
   std::memcpy(&result, given, std::min(size, sizeof(Struct)));
   return result;
@@ -131,11 +131,11 @@ attnpool::KeyRange range_from(const attnpool_options& options) {
     case ATTNPOOL_RANGE_ALL_BUT_SELF:
       return attnpool::KeyRange::all_but_self(offset);
   }
-  bad_argument("range", "must be one of ATTNPOOL_RANGE_*, got " + text(options.range));
+  bad_argument("range", "must be one of ATTNPOOL_RANGE_*, got " + to_string(options.range));
 }
 
 std::span<const double> weights(const double* data, std::size_t count) {
-  if (!data && count > 0) bad_argument("key_weights", "is null, of " + text(count) + " entries");
+  if (!data && count > 0) bad_argument("key_weights", "is null, of " + to_string(count) + " entries");
   return {data, data ? count : 0};
 }
 
@@ -150,7 +150,7 @@ class CallOptions {
     options_.tolerance = from.tolerance;
     options_.key_weights = weights(from.key_weights, from.key_weights_count);
     if (!from.bounds && from.bounds_count > 0)
-      bad_argument("bounds", "is null, of " + text(from.bounds_count) + " entries");
+      bad_argument("bounds", "is null, of " + to_string(from.bounds_count) + " entries");
     options_.bounds = {from.bounds, from.bounds ? from.bounds_count : 0};
     if (from.progress)
       options_.progress = [call = from.progress, user = from.user](double fraction) {

@@ -25,15 +25,15 @@ std::string in_units(double x, std::initializer_list<std::pair<double, const cha
 std::string seconds_text(double s) { return in_units(s, {{1e-6, "us"}, {1e-3, "ms"}, {1, "s"}}); }
 std::string bytes_text(double b) { return in_units(b, {{1e3, "kB"}, {1e6, "MB"}, {1e9, "GB"}}); }
 std::string padded(std::string s, std::size_t width) { return s.append(width - std::min(width, s.size()), ' '); }
-std::string rounded(double x) { return detail::text(std::round(100 * x) / 100); }
+std::string rounded(double x) { return detail::to_string(std::round(100 * x) / 100); }
 
 }  // namespace
 
 std::string Explanation::text() const {
   std::string s = std::string(name(plan)) + (forced ? ", as asked" : ", the quickest by prediction") + ": " +
-                  detail::text(queries) + " queries, " + detail::text(keys) + " keys, " + detail::text(dims) +
-                  (dims == 1 ? " dimension, " : " dimensions, ") + detail::text(cols) +
-                  (cols == 1 ? " value column, " : " value columns, ") + detail::text(threads) +
+                  detail::to_string(queries) + " queries, " + detail::to_string(keys) + " keys, " +
+                  detail::to_string(dims) + (dims == 1 ? " dimension, " : " dimensions, ") + detail::to_string(cols) +
+                  (cols == 1 ? " value column, " : " value columns, ") + detail::to_string(threads) +
                   (threads == 1 ? " thread\n" : " threads\n") + "  extent   ";
   for (std::size_t d = 0; d < extent.size(); ++d) s += (d > 0 ? " x " : "") + rounded(extent[d]);
   s += " bandwidths\n";
@@ -52,7 +52,7 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& sco
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  const detail::Call<T> call{queries, keys, score, detail::Moments::none, options};
+  const detail::PoolRequest<T> call{queries, keys, score, detail::Moments::none, options};
   const detail::Choice choice = detail::choose(call, workspace, true);
   Explanation e;
   e.plan = choice.plan;
@@ -70,16 +70,16 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& sco
     e.costs.push_back({c.plan, c.possible, c.seconds / e.threads, c.bytes, c.error});
   switch (choice.plan) {
     case Plan::grid:
-      e.details = "grid: " + detail::text(choice.grid.boxes) + " boxes " + detail::text(choice.grid.width) +
-                  " bandwidths wide, " + detail::text(choice.grid.terms) + " powers a dimension, neighbours up to " +
-                  detail::text(choice.grid.reach) + " boxes away\n";
+      e.details = "grid: " + detail::to_string(choice.grid.boxes) + " boxes " + detail::to_string(choice.grid.width) +
+                  " bandwidths wide, " + detail::to_string(choice.grid.terms) +
+                  " powers a dimension, neighbours up to " + detail::to_string(choice.grid.reach) + " boxes away\n";
       if (workspace.region.trimmed) e.details += "  some keys lie so far out that queries near them are handed over\n";
       break;
     case Plan::pruned:
       e.details = "pruned: about " + rounded(100 * choice.visited) + " % of all pairs of query and key are visited\n";
       break;
     default:
-      e.details = detail::is_few(queries.rows, keys.rows) && !e.forced
+      e.details = detail::has_few_queries(queries.rows, keys.rows) && !e.forced
                       ? "stream: few queries on many keys, keys and values are read once as they lie; should a query "
                         "be far from every key, or an entry not finite, it is\n"
                       : "";

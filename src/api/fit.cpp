@@ -14,11 +14,12 @@ namespace {
 std::vector<double> initial_w(const FitOptions& options, std::size_t dims) {
   if (!options.w0.empty()) {
     if (options.w0.size() != 1 && options.w0.size() != dims)
-      detail::bad_argument("w0", "must have 1 entry or one per dimension = " + detail::text(dims) + ", got " +
-                                     detail::text(options.w0.size()));
+      detail::bad_argument("w0", "must have 1 entry or one per dimension = " + detail::to_string(dims) + ", got " +
+                                     detail::to_string(options.w0.size()));
     for (std::size_t i = 0; i < options.w0.size(); ++i)
       if (!std::isfinite(options.w0[i]))
-        detail::bad_argument("w0[" + detail::text(i) + "]", "must be finite, got " + detail::text(options.w0[i]));
+        detail::bad_argument("w0[" + detail::to_string(i) + "]",
+                             "must be finite, got " + detail::to_string(options.w0[i]));
     return options.w0;
   }
   std::mt19937_64 bits(options.seed);  // its output is fixed by the standard; the standard's distributions are not
@@ -51,15 +52,16 @@ const char* name(FitStop stop) noexcept {
 template <class T>
 FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOptions& options) {
   if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
-    detail::bad_argument("learning_rate", "must be positive and finite, got " + detail::text(options.learning_rate));
-  if (options.epochs < 0) detail::bad_argument("epochs", "must be 0 or more, got " + detail::text(options.epochs));
+    detail::bad_argument("learning_rate",
+                         "must be positive and finite, got " + detail::to_string(options.learning_rate));
+  if (options.epochs < 0) detail::bad_argument("epochs", "must be 0 or more, got " + detail::to_string(options.epochs));
   if (!(options.tolerance >= 0))
-    detail::bad_argument("tolerance", "must be 0 or more, got " + detail::text(options.tolerance));
+    detail::bad_argument("tolerance", "must be 0 or more, got " + detail::to_string(options.tolerance));
   detail::check_view("keys", keys);
   std::vector<double> w = initial_w(options, keys.cols);
   detail::check_inputs(keys, keys, values, Gaussian(w));
   if (options.leave_one_out && keys.rows < 2)
-    detail::bad_argument("keys", "leave-one-out needs at least two rows, got " + detail::text(keys.rows));
+    detail::bad_argument("keys", "leave-one-out needs at least two rows, got " + detail::to_string(keys.rows));
 
   FitResult result;
   result.best_w = w;

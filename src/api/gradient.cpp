@@ -9,10 +9,10 @@
 namespace attnpool {
 namespace {
 
-// d out[v] / d w_p = -Cov(v, w_p delta_p^2) under the weights. The kernels sum the scaled square e_p = w_p^2 s^2
+// d out[v] / d w_p = -Cov(v, w_p delta_p^2) under the weights. The routines sum the scaled square e_p = w_p^2 s^2
 // delta_p^2, s^2 = log2(e) / 2, so it is -Cov(v, e_p) / (w_p s^2); at w_p = 0 that is the limit 0.
 template <class T>
-double derivative(const detail::PreparedValues<T>& values, const KeyRange& range, const Gaussian& score,
+double derivative(const detail::ScaledValues<T>& values, const KeyRange& range, const Gaussian& score,
                   const detail::QuerySums& q, std::size_t lane, std::size_t p, std::size_t v) {
   const double weight = q.weight(0, lane), mean = q.value(0, v, lane) / weight;
   if (!(weight > 0) || values.irregular(range, q.query(lane), v) != 0) return std::numeric_limits<double>::quiet_NaN();
@@ -45,7 +45,7 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  const detail::PreparedValues<T>& prepared = workspace.values;
+  const detail::ScaledValues<T>& prepared = workspace.values;
   const detail::Finish finish = [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     for (std::size_t v = 0; v < values.cols; ++v) {
@@ -72,14 +72,14 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  return detail::loss_gradient(detail::Call<T>{queries, keys, score, detail::moments_of(score), options}, targets, loss,
-                               workspace);
+  return detail::loss_gradient(detail::PoolRequest<T>{queries, keys, score, detail::moments_of(score), options},
+                               targets, loss, workspace);
 }
 
 template <class T>
-LossAndGradient detail::loss_gradient(const Call<T>& call, MatrixView<const T> targets, Loss loss,
+LossAndGradient detail::loss_gradient(const PoolRequest<T>& call, MatrixView<const T> targets, Loss loss,
                                       Workspace<T>& workspace) {
-  const PreparedValues<T>& values = workspace.values;
+  const ScaledValues<T>& values = workspace.values;
   const std::size_t parameters = parameter_count(call.moments, call.keys.cols), count = call.queries.rows;
   // Per query: sum of squared residuals, then sum of residual * derivative; added afterwards in the order of the
   // queries.

@@ -28,8 +28,8 @@ void detail::check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian&
 
 // workspace must have been prepared for values.
 template <class T>
-void detail::pool_with(const Call<T>& call, MatrixView<T> out, Workspace<T>& workspace) {
-  const detail::PreparedValues<T>& values = workspace.values;
+void detail::pool_with(const PoolRequest<T>& call, MatrixView<T> out, Workspace<T>& workspace) {
+  const detail::ScaledValues<T>& values = workspace.values;
   const Options& options = call.options;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const bool with_bounds = !options.bounds.empty() || options.report;
@@ -65,7 +65,7 @@ template <class T>
 void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
   detail::check_pool<T>(queries, keys, values, score, out);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
-  if (detail::pool_few<T>(queries, keys, values, score, out, options)) return;
+  if (detail::pool_few_queries<T>(queries, keys, values, score, out, options)) return;
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
   detail::pool_with<T>({queries, keys, score, detail::Moments::none, options}, out, workspace);
@@ -79,8 +79,8 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   for (auto [name, rows] : {std::pair{"queries", queries.rows}, {"keys", keys.rows}})
     if (rows % count != 0)
-      detail::bad_argument(
-          name, "must have a multiple of count = " + detail::text(count) + " rows, got " + detail::text(rows));
+      detail::bad_argument(name, "must have a multiple of count = " + detail::to_string(count) + " rows, got " +
+                                     detail::to_string(rows));
   const auto part = [count](auto view, std::size_t problem) {
     const std::size_t rows = view.rows / count;
     return decltype(view){view.row(problem * rows), rows, view.cols, view.row_stride};
@@ -119,10 +119,10 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
 template <class T>
 double pool_error(std::size_t dims, double reach) {
   const double u = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
-  const double big_r = std::min(reach * detail::exponent_scale, detail::PreparedKeys<T>::scaled_reach),
+  const double big_r = std::min(reach * detail::exponent_scale, detail::BlockKeys<T>::scaled_reach),
                d = static_cast<double>(dims);
   const double exponent = 2 * 8 * std::sqrt(d) * 2 * big_r + 6 * 64 +
-                          (d >= detail::PreparedKeys<T>::product_dims ? (d + 2) * 224 : (d + 1) * 64);
+                          (d >= detail::BlockKeys<T>::product_dims ? (d + 2) * 224 : (d + 1) * 64);
   return u * (0.6932 * exponent + 4 + 2 * 96 + 1);
 }
 
@@ -135,8 +135,8 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
   detail::check_equal("weights", "columns", weights.cols, keys.rows, "keys");
   detail::check_no_overlap("weights", weights, "queries", queries);
   detail::check_no_overlap("weights", weights, "keys", keys);
-  const detail::TransposedKeys<T> transposed(keys, score);
-  const detail::Kernels<T>& kernels = detail::active_kernels<T>();
+  const detail::RowKeys<T> transposed(keys, score);
+  const detail::Routines<T>& routines = detail::active_routines<T>();
   const std::size_t dims = keys.cols, count = keys.rows;
   const int threads =
       detail::threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(count) *
@@ -158,7 +158,7 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
     std::fill(row, row + count, T(0));
     const bool in_first = seen[0].begin < seen[0].end;
     if (!in_first && seen[1].begin >= seen[1].end) return;  // no key, no weight
-    detail::find_nearest<T>(kernels, transposed, seen, seen[in_first ? 0 : 1].begin, s.query.data(),
+    detail::find_nearest<T>(routines, transposed, seen, seen[in_first ? 0 : 1].begin, s.query.data(),
                             s.reference.data());
     T sum = 0;
     for (const detail::Interval& interval : seen) {
@@ -170,15 +170,15 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
                                     count,
                                     interval.end - interval.begin,
                                     dims};
-      sum += kernels.weights(task, row + interval.begin);
+      sum += routines.weights(task, row + interval.begin);
     }
-    kernels.scale(row, T(1) / sum, count);
+    routines.scale(row, T(1) / sum, count);
   });
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                  \
   template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>);                      \
-  template void detail::pool_with<T>(const Call<T>&, MatrixView<T>, Workspace<T>&);                              \
+  template void detail::pool_with<T>(const PoolRequest<T>&, MatrixView<T>, Workspace<T>&);                       \
   template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                    \
   template void pool_batch<T>(std::size_t, In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&); \
   template double pool_error<T>(std::size_t, double);                                                            \

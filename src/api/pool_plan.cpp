@@ -15,7 +15,8 @@ struct Prepared<T>::State {
   // options with the key weights of this object.
   Options completed(Options options, std::size_t query_count) const {
     if (!options.key_weights.empty())
-      detail::bad_argument("key_weights", "belong to the constructor, got " + detail::text(options.key_weights.size()));
+      detail::bad_argument("key_weights",
+                           "belong to the constructor, got " + detail::to_string(options.key_weights.size()));
     options.key_weights = key_weights;
     detail::check_options(options, query_count, keys.rows, keys.cols);
     return options;

@@ -13,7 +13,7 @@ Gaussian::Gaussian(std::vector<double> w) : w_(std::move(w)) {
   if (w_.empty()) throw std::invalid_argument("w: needs at least one entry, got none");
   for (std::size_t i = 0; i < w_.size(); ++i)
     if (!std::isfinite(w_[i]))
-      throw std::invalid_argument("w[" + detail::text(i) + "]: must be finite, got " + detail::text(w_[i]));
+      throw std::invalid_argument("w[" + detail::to_string(i) + "]: must be finite, got " + detail::to_string(w_[i]));
 }
 
 Gaussian Gaussian::from_bandwidth(double h) { return from_bandwidth(std::vector<double>{h}); }
@@ -21,8 +21,9 @@ Gaussian Gaussian::from_bandwidth(double h) { return from_bandwidth(std::vector<
 Gaussian Gaussian::from_bandwidth(std::vector<double> h) {
   for (std::size_t i = 0; i < h.size(); ++i) {
     if (!(h[i] > 0) || !std::isfinite(h[i]) || !std::isfinite(1 / h[i]))
-      throw std::invalid_argument("bandwidth[" + detail::text(i) +
-                                  "]: must be a positive number with a finite reciprocal, got " + detail::text(h[i]));
+      throw std::invalid_argument("bandwidth[" + detail::to_string(i) +
+                                  "]: must be a positive number with a finite reciprocal, got " +
+                                  detail::to_string(h[i]));
     h[i] = 1 / h[i];
   }
   if (h.empty()) throw std::invalid_argument("bandwidth: needs at least one entry, got none");

@@ -15,8 +15,8 @@ namespace {
 template <class T>
 void check_arrays(const T* x, const T* out, std::size_t count) {
   detail::checked_product("count", count, 1);
-  if (count > 0 && !x) detail::bad_argument("x", "is null for count " + detail::text(count));
-  if (count > 0 && !out) detail::bad_argument("out", "is null for count " + detail::text(count));
+  if (count > 0 && !x) detail::bad_argument("x", "is null for count " + detail::to_string(count));
+  if (count > 0 && !out) detail::bad_argument("out", "is null for count " + detail::to_string(count));
   if (x != out) detail::check_no_overlap<T>("out", {const_cast<T*>(out), 1, count}, "x", {x, 1, count});
 }
 
@@ -32,13 +32,13 @@ bool has_nan(const T* x, std::size_t count) {
 template <class T>
 void exp(const std::type_identity_t<T>* x, T* out, std::size_t count) {
   check_arrays<T>(x, out, count);
-  detail::active_kernels<T>().exp(x, out, count);
+  detail::active_routines<T>().exp(x, out, count);
 }
 
 template <class T>
 void exp_nonpositive(const std::type_identity_t<T>* x, T* out, std::size_t count) {
   check_arrays<T>(x, out, count);
-  detail::active_kernels<T>().exp_nonpositive(x, out, count);
+  detail::active_routines<T>().exp_nonpositive(x, out, count);
 }
 
 template <class T>
@@ -49,7 +49,7 @@ void softmax(In<T> scores, MatrixView<T> out, const Options& options) {
   detail::check_equal("out", "columns", out.cols, scores.cols, "scores");
   const bool in_place = out.data == scores.data && out.row_stride == scores.row_stride;
   if (!in_place) detail::check_no_overlap("out", out, "scores", scores);
-  const detail::Kernels<T>& kernels = detail::active_kernels<T>();
+  const detail::Routines<T>& routines = detail::active_routines<T>();
   const int threads =
       detail::threads_for(options.threads, 14.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
   if (scores.cols == 0) return;
@@ -63,16 +63,17 @@ void softmax(In<T> scores, MatrixView<T> out, const Options& options) {
   detail::parallel_for(tasks, threads, options.progress, [&](std::size_t task, int worker) {
     T* stage = staged ? staging[static_cast<std::size_t>(worker)].data() : nullptr;
     for (std::size_t r = task * rows; r < scores.rows && r < (task + 1) * rows; ++r)
-      kernels.softmax(scores.row(r), out.row(r), scores.cols, stage, r + 1 < scores.rows ? scores.row(r + 1) : nullptr);
+      routines.softmax(scores.row(r), out.row(r), scores.cols, stage,
+                       r + 1 < scores.rows ? scores.row(r + 1) : nullptr);
   });
 }
 
 template <class T>
 void log_sum_exp(In<T> scores, T* out, const Options& options) {
   detail::check_view("scores", scores);
-  if (scores.rows > 0 && !out) detail::bad_argument("out", "is null for " + detail::text(scores.rows) + " rows");
+  if (scores.rows > 0 && !out) detail::bad_argument("out", "is null for " + detail::to_string(scores.rows) + " rows");
   detail::check_no_overlap<T>("out", {out, scores.rows ? std::size_t{1} : 0, scores.rows}, "scores", scores);
-  const detail::Kernels<T>& kernels = detail::active_kernels<T>();
+  const detail::Routines<T>& routines = detail::active_routines<T>();
   const int threads =
       detail::threads_for(options.threads, 12.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
   const std::size_t rows = 1 + 4096 / (scores.cols + 1), tasks = (scores.rows + rows - 1) / rows;
@@ -80,7 +81,7 @@ void log_sum_exp(In<T> scores, T* out, const Options& options) {
   detail::parallel_for(tasks, threads, options.progress, [&](std::size_t task, int) {
     for (std::size_t r = task * rows; r < scores.rows && r < (task + 1) * rows; ++r) {
       T max = -inf, sum = 0;
-      if (scores.cols > 0) kernels.log_sum_exp(scores.row(r), scores.cols, &max, &sum);
+      if (scores.cols > 0) routines.log_sum_exp(scores.row(r), scores.cols, &max, &sum);
       if (max == inf) {
         out[r] = has_nan(scores.row(r), scores.cols) ? std::numeric_limits<T>::quiet_NaN() : inf;
       } else {

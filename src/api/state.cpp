@@ -56,7 +56,7 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   if (keys.rows == 0) return;
   PoolState chunk(MatrixView<const T>(queries_.data(), query_count_, dims_), value_cols_, score_);
   detail::check_options(options, query_count_, keys.rows, dims_);
-  detail::PreparedValues<T> prepared;
+  detail::ScaledValues<T> prepared;
   prepared.prepare(values, options.key_weights);
   prepared.pack();
   detail::DenseWorkspace<T> workspace;
@@ -82,9 +82,9 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
 template <class T>
 void PoolState<T>::merge(const PoolState& other) {
   if (other.query_count_ != query_count_ || other.dims_ != dims_)
-    detail::bad_argument("other", "must have the same queries: " + detail::text(query_count_) + " x " +
-                                      detail::text(dims_) + ", got " + detail::text(other.query_count_) + " x " +
-                                      detail::text(other.dims_));
+    detail::bad_argument("other", "must have the same queries: " + detail::to_string(query_count_) + " x " +
+                                      detail::to_string(dims_) + ", got " + detail::to_string(other.query_count_) +
+                                      " x " + detail::to_string(other.dims_));
   detail::check_equal("other", "value columns", other.value_cols_, value_cols_, "this state");
   if (other.score_.w() != score_.w()) detail::bad_argument("other", "has another w");
   const auto same = [](T a, T b) { return a == b || (std::isnan(a) && std::isnan(b)); };
@@ -107,7 +107,8 @@ void PoolState<T>::finish(MatrixView<T> out) const {
 
 template <class T>
 void PoolState<T>::log_sum_exp(T* out) const {
-  if (query_count_ > 0 && !out) detail::bad_argument("out", "is null for " + detail::text(query_count_) + " queries");
+  if (query_count_ > 0 && !out)
+    detail::bad_argument("out", "is null for " + detail::to_string(query_count_) + " queries");
   for (std::size_t q = 0; q < query_count_; ++q) out[q] = static_cast<T>(m_[q] + std::log(l_[q]));
 }
 

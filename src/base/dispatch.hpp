@@ -5,11 +5,11 @@
 
 namespace attnpool::detail {
 
-// The kernels of the active ISA; asked once per call. Throws as active_isa().
-const KernelTable& active_table();
+// The routines of the active ISA; asked once per call. Throws as active_isa().
+const RoutineTable& active_table();
 
 template <class T>
-const Kernels<T>& active_kernels() {
+const Routines<T>& active_routines() {
   if constexpr (std::is_same_v<T, float>) {
     return active_table().f32;
   } else {

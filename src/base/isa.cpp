@@ -1,4 +1,4 @@
-// Which kernels run. Detection asks the operating system too: __builtin_cpu_supports checks XGETBV for the state it
+// Which routines run. Detection asks the operating system too: __builtin_cpu_supports checks XGETBV for the state it
 // saves.
 #include <atomic>
 #include <attnpool/isa.hpp>
@@ -11,19 +11,19 @@
 
 namespace attnpool {
 namespace scalar {
-extern const detail::KernelTable table;
+extern const detail::RoutineTable table;
 }
 namespace sse2 {
-extern const detail::KernelTable table;
+extern const detail::RoutineTable table;
 }
 namespace avx2 {
-extern const detail::KernelTable table;
+extern const detail::RoutineTable table;
 }
 namespace avx512 {
-extern const detail::KernelTable table;
+extern const detail::RoutineTable table;
 }
 namespace neon {
-extern const detail::KernelTable table;
+extern const detail::RoutineTable table;
 }
 
 namespace {
@@ -39,7 +39,7 @@ bool has_avx512() {
 
 struct Entry {
   Isa isa;
-  const detail::KernelTable* table;
+  const detail::RoutineTable* table;
   bool (*supported)();
 };
 constexpr Entry entries[] = {
@@ -140,6 +140,6 @@ ScopedIsa::ScopedIsa(Isa isa) : previous_(not_forced) {
 
 ScopedIsa::~ScopedIsa() { forced.store(previous_, std::memory_order_release); }
 
-const detail::KernelTable& detail::active_table() { return *find(active_isa())->table; }
+const detail::RoutineTable& detail::active_table() { return *find(active_isa())->table; }
 
 }  // namespace attnpool

@@ -43,7 +43,8 @@ int threads_from_environment() {
 }  // namespace
 
 int thread_count(int requested) {
-  if (requested < 0) detail::bad_argument("threads", "must be 0 (automatic) or more, got " + detail::text(requested));
+  if (requested < 0)
+    detail::bad_argument("threads", "must be 0 (automatic) or more, got " + detail::to_string(requested));
   const int from_environment = requested > 0 ? 0 : threads_from_environment();
   if (requested == 1 || omp_in_parallel() || is_forked_child) return 1;
   const int n = requested > 0 ? requested : from_environment > 0 ? from_environment : omp_get_max_threads();

@@ -14,17 +14,18 @@ void bad_argument(const std::string& argument, const std::string& problem) {
 std::size_t checked_product(const char* name, std::size_t a, std::size_t b) {
   std::size_t n;
   if (__builtin_mul_overflow(a, b, &n) || n > (SIZE_MAX >> 4))
-    bad_argument(name, "size " + text(a) + " x " + text(b) + " overflows");
+    bad_argument(name, "size " + to_string(a) + " x " + to_string(b) + " overflows");
   return n;
 }
 
 template <class T>
 void check_view(const char* name, MatrixView<T> view) {
   if (view.row_stride < view.cols)
-    bad_argument(name, "row_stride must be at least cols = " + text(view.cols) + ", got " + text(view.row_stride));
+    bad_argument(name,
+                 "row_stride must be at least cols = " + to_string(view.cols) + ", got " + to_string(view.row_stride));
   checked_product(name, view.rows, view.row_stride);
   if (!view.data && view.rows > 0 && view.cols > 0)
-    bad_argument(name, "data is null for shape " + text(view.rows) + " x " + text(view.cols));
+    bad_argument(name, "data is null for shape " + to_string(view.rows) + " x " + to_string(view.cols));
 }
 
 template <class T>
@@ -37,8 +38,8 @@ void check_no_overlap(const char* out_name, MatrixView<T> out, const char* in_na
 
 void check_equal(const char* name, const char* what, std::size_t got, std::size_t want, const char* other) {
   if (got != want)
-    bad_argument(name,
-                 std::string("must have ") + text(want) + " " + what + " to match " + other + ", got " + text(got));
+    bad_argument(name, std::string("must have ") + to_string(want) + " " + what + " to match " + other + ", got " +
+                           to_string(got));
 }
 
 void check_positive(const char* name, const char* what, std::size_t got) {
@@ -47,7 +48,8 @@ void check_positive(const char* name, const char* what, std::size_t got) {
 
 void check_dimensions(const Gaussian& score, std::size_t dims) {
   if (!score.is_scalar() && score.w().size() != dims)
-    bad_argument("w", "must have 1 entry or one per dimension = " + text(dims) + ", got " + text(score.w().size()));
+    bad_argument(
+        "w", "must have 1 entry or one per dimension = " + to_string(dims) + ", got " + to_string(score.w().size()));
 }
 
 template <class T>

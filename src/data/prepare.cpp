@@ -13,7 +13,7 @@ namespace {
 
 double scale_of(const Gaussian& score, std::size_t d) { return std::abs(score.w_of(d)) * exponent_scale; }
 
-// Coordinates of the row kernels saturate here, so that squares stay finite.
+// Coordinates of the row routines saturate here, so that squares stay finite.
 template <class S>
 constexpr double farthest = sizeof(S) == sizeof(float) ? 0x1p60 : 0x1p500;
 
@@ -110,7 +110,7 @@ void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys, int threads) {
   for (std::size_t k = 0; k < keys.rows; ++k)
     for (std::size_t d = 0; d < keys.cols; ++d)
       if (!std::isfinite(keys(k, d)))
-        bad_argument("keys[" + text(k) + "," + text(d) + "]", "must be finite, got " + text(keys(k, d)));
+        bad_argument("keys[" + to_string(k) + "," + to_string(d) + "]", "must be finite, got " + to_string(keys(k, d)));
 }
 
 namespace {
@@ -132,31 +132,31 @@ void move_and_scale(MatrixView<const T> in, const double* middle, const double* 
 }  // namespace
 
 template <class T>
-void PreparedKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, bool may_use_product) {
+void BlockKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, bool may_use_product) {
   count = in.rows;
   dims = in.cols;
-  form = Form::scaled;
+  form = DistanceForm::scaled;
   enclose_keys(box, in);
   centre.resize(dims);
   scale.resize(dims);
   extent.resize(dims);
   for (std::size_t d = 0; d < dims; ++d) {
     scale[d] = scale_of(score, d);
-    if (!(box.half(d) * scale[d] <= scaled_reach)) form = Form::raw;
+    if (!(box.half(d) * scale[d] <= scaled_reach)) form = DistanceForm::raw;
   }
-  raw_scale.resize(form == Form::raw ? dims : 0);
+  raw_scale.resize(form == DistanceForm::raw ? dims : 0);
   for (std::size_t d = 0; d < dims; ++d) {
-    centre[d] = form == Form::raw ? 0 : box.middle(d);
+    centre[d] = form == DistanceForm::raw ? 0 : box.middle(d);
     extent[d] = std::max(std::abs(box.low[d] - centre[d]), std::abs(box.high[d] - centre[d])) * scale[d];
-    if (form == Form::raw) raw_scale[d] = saturate<T>(scale[d]);
+    if (form == DistanceForm::raw) raw_scale[d] = saturate<T>(scale[d]);
   }
   keys.resize(checked_product("keys", count, dims));
-  if (form == Form::raw) {
+  if (form == DistanceForm::raw) {
     for (std::size_t k = 0; k < count; ++k) std::copy(in.row(k), in.row(k) + dims, keys.data() + k * dims);
   } else {
     move_and_scale(in, centre.data(), scale.data(), keys.data());
   }
-  if (form == Form::raw || dims < product_dims || !may_use_product) return;
+  if (form == DistanceForm::raw || dims < product_dims || !may_use_product) return;
   norms.resize(count);
   double largest = 0;
   for (std::size_t k = 0; k < count; ++k) {
@@ -166,11 +166,11 @@ void PreparedKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, boo
     norms[k] = static_cast<T>(norm);
     largest = std::max(largest, norm);
   }
-  if (largest <= largest_norm) form = Form::product;
+  if (largest <= largest_norm) form = DistanceForm::product;
 }
 
 template <class T>
-void PreparedValues<T>::prepare(MatrixView<const T> in, std::span<const double> key_weights, int threads) {
+void ScaledValues<T>::prepare(MatrixView<const T> in, std::span<const double> key_weights, int threads) {
   raw_ = in;
   weights_ = key_weights;
   packed_ = false;
@@ -230,7 +230,7 @@ void PreparedValues<T>::prepare(MatrixView<const T> in, std::span<const double> 
 }
 
 template <class T>
-void PreparedValues<T>::pack() {
+void ScaledValues<T>::pack() {
   if (packed_) return;
   packed_ = true;
   values.resize(checked_product("values", count, planes));
@@ -243,14 +243,13 @@ void PreparedValues<T>::pack() {
 }
 
 template <class T>
-typename PreparedValues<T>::Counts PreparedValues<T>::between(std::size_t begin, std::size_t end,
-                                                              std::size_t col) const {
+typename ScaledValues<T>::Counts ScaledValues<T>::between(std::size_t begin, std::size_t end, std::size_t col) const {
   const Counts &a = irregular_[begin * cols + col], &b = irregular_[end * cols + col];
   return {b.nan - a.nan, b.positive - a.positive, b.negative - a.negative};
 }
 
 template <class T>
-double PreparedValues<T>::irregular(const KeyRange& range, std::size_t query, std::size_t col) const {
+double ScaledValues<T>::irregular(const KeyRange& range, std::size_t query, std::size_t col) const {
   if (all_finite()) return 0;
   Counts n = between(range.begin(query, count), range.end(query, count), col);
   const std::size_t x = range.excluded(query, count);
@@ -265,7 +264,7 @@ double PreparedValues<T>::irregular(const KeyRange& range, std::size_t query, st
 
 template <class S>
 template <class T>
-TransposedKeys<S>::TransposedKeys(MatrixView<const T> in, const Gaussian& score) : count(in.rows), dims(in.cols) {
+RowKeys<S>::RowKeys(MatrixView<const T> in, const Gaussian& score) : count(in.rows), dims(in.cols) {
   BoundingBox<T> box;
   enclose_keys(box, in);
   constexpr int largest_size = sizeof(S) == sizeof(float) ? 50 : 480;
@@ -286,14 +285,13 @@ TransposedKeys<S>::TransposedKeys(MatrixView<const T> in, const Gaussian& score)
 
 template <class S>
 template <class T>
-TransposedKeys<S>::TransposedKeys(MatrixView<const T> in, const Gaussian& score, const PreparedValues<T>& values)
-    : TransposedKeys(in, score) {
+RowKeys<S>::RowKeys(MatrixView<const T> in, const Gaussian& score, const ScaledValues<T>& values) : RowKeys(in, score) {
   for (std::size_t k = 0; k < count && values.weighted; ++k)
     if (!values.sees(k)) keys[k] = static_cast<S>(farthest<S>);
 }
 
 template <class S>
-S TransposedKeys<S>::coordinate(double x, std::size_t d) const {
+S RowKeys<S>::coordinate(double x, std::size_t d) const {
   return static_cast<S>(std::clamp(x * scale[d], -farthest<S>, farthest<S>));
 }
 
@@ -301,17 +299,16 @@ template void enclose_keys(BoundingBox<float>&, MatrixView<const float>, int);
 template void enclose_keys(BoundingBox<double>&, MatrixView<const double>, int);
 template struct BoundingBox<float>;
 template struct BoundingBox<double>;
-template struct PreparedKeys<float>;
-template struct PreparedKeys<double>;
-template struct PreparedValues<float>;
-template struct PreparedValues<double>;
-template struct TransposedKeys<float>;
-template struct TransposedKeys<double>;
-template TransposedKeys<float>::TransposedKeys(MatrixView<const float>, const Gaussian&);
-template TransposedKeys<double>::TransposedKeys(MatrixView<const float>, const Gaussian&);
-template TransposedKeys<double>::TransposedKeys(MatrixView<const double>, const Gaussian&);
-template TransposedKeys<double>::TransposedKeys(MatrixView<const float>, const Gaussian&, const PreparedValues<float>&);
-template TransposedKeys<double>::TransposedKeys(MatrixView<const double>, const Gaussian&,
-                                                const PreparedValues<double>&);
+template struct BlockKeys<float>;
+template struct BlockKeys<double>;
+template struct ScaledValues<float>;
+template struct ScaledValues<double>;
+template struct RowKeys<float>;
+template struct RowKeys<double>;
+template RowKeys<float>::RowKeys(MatrixView<const float>, const Gaussian&);
+template RowKeys<double>::RowKeys(MatrixView<const float>, const Gaussian&);
+template RowKeys<double>::RowKeys(MatrixView<const double>, const Gaussian&);
+template RowKeys<double>::RowKeys(MatrixView<const float>, const Gaussian&, const ScaledValues<float>&);
+template RowKeys<double>::RowKeys(MatrixView<const double>, const Gaussian&, const ScaledValues<double>&);
 
 }  // namespace attnpool::detail

@@ -37,7 +37,7 @@ struct BoundingBox {
 template <class T>
 void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys, int threads = 1);
 
-// Keys [K, D] as the block kernels take them, in a form (see Form) chosen by how many bandwidths the keys span, never
+// Keys [K, D] as the block routines take them, in a form (see DistanceForm) chosen by how many bandwidths the keys span, never
 // by the queries:
 //   scaled   (x - middle) * scale rounded to T, so with an error of reach * epsilon in every coordinate: up to a reach
 //            of 8
@@ -45,13 +45,13 @@ void enclose_keys(BoundingBox<T>& box, MatrixView<const T> keys, int threads = 1
 //   product  scaled, from 4 dimensions on and squared norms of at most 32: an error of some 100 epsilon in an exponent
 // prepare() may be called again and again; memory is kept.
 template <class T>
-struct PreparedKeys {
+struct BlockKeys {
   static constexpr double scaled_reach = 8;   // in units of the exponent: 9.4 bandwidths from the middle
   static constexpr double largest_norm = 32;  // likewise, squared
   static constexpr std::size_t product_dims = 4;
 
   std::size_t count = 0, dims = 0;
-  Form form = Form::scaled;
+  DistanceForm form = DistanceForm::scaled;
   BoundingBox<T> box;
   std::vector<double> centre;
   std::vector<double> scale;
@@ -68,7 +68,7 @@ struct PreparedKeys {
 // not finite are kept aside. Key weights c are columns too: c / max c in front, then c / max c times the values.
 // The caller's values and weights are read as long as this is in use.
 template <class T>
-struct PreparedValues {
+struct ScaledValues {
   std::size_t count = 0, cols = 0;
   bool weighted = false;
   std::size_t planes = 0;                               // cols, and one if weighted
@@ -108,20 +108,20 @@ struct PreparedValues {
   Counts between(std::size_t begin, std::size_t end, std::size_t col) const;
 };
 
-// Keys transposed to [D][K] for the row kernels, scaled by powers of two only, so that differences of coordinates are
+// Keys transposed to [D][K] for the row routines, scaled by powers of two only, so that differences of coordinates are
 // those of the user's numbers; `factor` is what is left of the scale, squared. S is double where queries far from all
 // keys are answered. Keys of weight 0 are moved beyond reach.
 template <class S>
-struct TransposedKeys {
+struct RowKeys {
   std::size_t count, dims;
   std::vector<double> scale;
   std::vector<S> factor;  // [dims], in [1, 4), or 0
   std::vector<S> keys;    // [dims][count]
 
   template <class T>
-  TransposedKeys(MatrixView<const T> keys, const Gaussian& score);
+  RowKeys(MatrixView<const T> keys, const Gaussian& score);
   template <class T>
-  TransposedKeys(MatrixView<const T> keys, const Gaussian& score, const PreparedValues<T>& values);
+  RowKeys(MatrixView<const T> keys, const Gaussian& score, const ScaledValues<T>& values);
 
   S coordinate(double x, std::size_t d) const;
 };

@@ -18,16 +18,16 @@ constexpr std::size_t chunk_bytes = std::size_t{512} << 10;
 
 template <class T>
 struct Engine {
-  const Call<T>& call;
-  const PreparedValues<T>& values;
+  const PoolRequest<T>& call;
+  const ScaledValues<T>& values;
   DenseWorkspace<T>& workspace;
   const Finish& finish;
   const Selection* selection;
 
   const MatrixView<const T> queries = call.queries;
   const KeyRange& range = call.options.range;
-  const Kernels<T>& kernels = active_kernels<T>();
-  const PreparedKeys<T>& keys = workspace.keys;
+  const Routines<T>& routines = active_routines<T>();
+  const BlockKeys<T>& keys = workspace.keys;
   const std::size_t parameters = parameter_count(call.moments, keys.dims);
   const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.planes);
   const std::size_t chunk = keys_filling<T>(chunk_bytes, keys.dims, values.planes);
@@ -60,7 +60,7 @@ struct Engine {
   bool load_queries(std::size_t block, std::size_t lanes, T* out) const {
     constexpr double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
     const std::size_t last_query = queries_in(block) - 1;
-    const bool scaled = keys.form != Form::raw;
+    const bool scaled = keys.form != DistanceForm::raw;
     // Also a NaN becomes a number; its row becomes NaN at the end.
     const auto saturated = [](double y) { return y > -limit ? (y < limit ? y : limit) : -limit; };
     if (keys.dims == 1) {
@@ -95,7 +95,7 @@ struct Engine {
         norms[i] += y * y;
       }
     }
-    if (keys.form == Form::product)
+    if (keys.form == DistanceForm::product)
       for (std::size_t i = 0; i < lanes; ++i) {
         // A query this far from the centre is far from every key; at the centre the product form cannot overflow.
         const bool too_far = !(norms[i] <= 1e30);
@@ -140,15 +140,15 @@ struct Engine {
     task.cols = values.planes;
     task.form = keys.form;
     task.scale = keys.raw_scale.data();
-    task.key_norms = keys.form == Form::product ? keys.norms.data() + first : nullptr;
+    task.key_norms = keys.form == DistanceForm::product ? keys.norms.data() + first : nullptr;
     task.in_range = in_range;
     task.visible = ranged ? s.visible.data() : nullptr;
     task.tile = s.tile.data();
     task.sums = s.sums.data();
     if (call.moments == Moments::none) {
-      kernels.pool(task);
+      routines.pool(task);
     } else {
-      kernels.gradient(task, call.moments == Moments::per_dimension);
+      routines.gradient(task, call.moments == Moments::per_dimension);
     }
     for (std::size_t i = 0; i < sum_count; ++i)
       for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -178,7 +178,7 @@ struct Engine {
   }
 
   std::size_t padded_lanes(std::size_t block) const {
-    return (queries_in(block) + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+    return (queries_in(block) + routines.lanes - 1) / routines.lanes * routines.lanes;
   }
 
   bool is_finite(std::size_t q) const {
@@ -241,25 +241,25 @@ struct Engine {
       unclamped += load_queries(b, padded_lanes(b), workspace.scratch[0].queries.data());
     for (std::size_t d = 0; d < keys.dims; ++d)
       reach = std::max(reach, keys.box.half(d) * keys.scale[d] / exponent_scale);
-    const char* form = keys.form == Form::scaled ? "scaled beforehand"
-                       : keys.form == Form::raw  ? "raw, scaled after the subtraction"
-                                                 : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
+    const char* form = keys.form == DistanceForm::scaled ? "scaled beforehand"
+                       : keys.form == DistanceForm::raw  ? "raw, scaled after the subtraction"
+                                                         : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
     std::string s =
         "dense on " + std::string(attnpool::name(active_isa())) + ": every query against every key it may see\n";
-    s += "  work     " + text(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + text(query_block) +
-         " queries x " + text(chunks) + (chunks == 1 ? " chunk" : " chunks") + " of " +
-         text(std::min(chunk, keys.count)) + " keys, " + text(thread_count) +
+    s += "  work     " + to_string(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + to_string(query_block) +
+         " queries x " + to_string(chunks) + (chunks == 1 ? " chunk" : " chunks") + " of " +
+         to_string(std::min(chunk, keys.count)) + " keys, " + to_string(thread_count) +
          (thread_count == 1             ? " thread"
           : shares_chunks(thread_count) ? " threads sharing the chunks"
                                         : " threads sharing the blocks") +
          "\n";
-    s += "  distance " + std::string(form) + ": the keys reach " + text(std::round(100 * reach) / 100) +
+    s += "  distance " + std::string(form) + ": the keys reach " + to_string(std::round(100 * reach) / 100) +
          " bandwidths from their centre\n";
-    s += "  kernel   " + text(kernels.lanes) + " queries a register, ";
-    if (keys.dims == 1) s += text(unclamped) + " of " + text(blocks) + " blocks need no clamp, ";
+    s += "  routine   " + to_string(routines.lanes) + " queries a register, ";
+    if (keys.dims == 1) s += to_string(unclamped) + " of " + to_string(blocks) + " blocks need no clamp, ";
     s += values.planes == 1
              ? "sums stay in registers"
-             : "weights of " + text(tile_keys) + " keys at a time, then " + text(values.planes) + " columns";
+             : "weights of " + to_string(tile_keys) + " keys at a time, then " + to_string(values.planes) + " columns";
     return s + "\n";
   }
 
@@ -294,8 +294,8 @@ struct Engine {
     std::vector<std::size_t> far_queries;
     for (const Scratch<T>& s : workspace.scratch) far_queries.insert(far_queries.end(), s.far.begin(), s.far.end());
     if (far_queries.empty()) return;
-    const FarField<T> field(call, values);
-    std::vector<FarScratch> far_scratches;
+    const NearestSolver<T> field(call, values);
+    std::vector<NearestScratch> far_scratches;
     for (int t = 0; t < threads; ++t) far_scratches.push_back(field.scratch());
     parallel_for(far_queries.size(), threads, call.options.progress, [&](std::size_t i, int worker) {
       const std::size_t q = far_queries[i];
@@ -318,24 +318,24 @@ struct Engine {
 }  // namespace
 
 template <class T>
-void run_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace, const Finish& finish,
-               const Selection* selection) {
+void run_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
+               const Finish& finish, const Selection* selection) {
   workspace.keys.prepare(call.keys, call.score, call.moments == Moments::none);
   if (call.queries.rows > 0) Engine<T>{call, values, workspace, finish, selection}.run();
 }
 
 template <class T>
-std::string explain_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace) {
+std::string explain_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace) {
   workspace.keys.prepare(call.keys, call.score, true);
   if (call.queries.rows == 0) return "nothing to do: no queries\n";
   const Finish none;
   return Engine<T>{call, values, workspace, none, nullptr}.explain();
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                        \
-  template void run_dense(const Call<T>&, const PreparedValues<T>&, DenseWorkspace<T>&, const Finish&, \
-                          const Selection*);                                                           \
-  template std::string explain_dense(const Call<T>&, const PreparedValues<T>&, DenseWorkspace<T>&);
+#define ATTNPOOL_INSTANTIATE(T)                                                                             \
+  template void run_dense(const PoolRequest<T>&, const ScaledValues<T>&, DenseWorkspace<T>&, const Finish&, \
+                          const Selection*);                                                                \
+  template std::string explain_dense(const PoolRequest<T>&, const ScaledValues<T>&, DenseWorkspace<T>&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

@@ -1,9 +1,9 @@
 #pragma once
 // The dense plan: every query against every key it may see.
-//   split queries into blocks of query_block, keys into chunks; kernel sums per (block, chunk), added in double in the
+//   split queries into blocks of query_block, keys into chunks; routine sums per (block, chunk), added in double in the
 //   order of the chunks, whether one thread walks the chunks of a block or several share them - so the bits do not
 //   depend on the number of threads.
-// A Gaussian score is never above 0, so the kernels need no running maximum; the few queries whose weights come out too
+// A Gaussian score is never above 0, so the routines need no running maximum; the few queries whose weights come out too
 // small, far from every key, are answered again relative to their nearest key.
 // The pruned plan (pruned.hpp) is this one on points in another order, each block against selected runs of keys.
 #include <algorithm>
@@ -38,7 +38,7 @@ struct Scratch {
 // Kept from call to call.
 template <class T>
 struct DenseWorkspace {
-  PreparedKeys<T> keys;
+  BlockKeys<T> keys;
   std::vector<Scratch<T>> scratch;
 };
 
@@ -54,11 +54,11 @@ struct Selection {
 // Calls finish for every query, in blocks, concurrently for different queries. A query far from all keys is given
 // twice, and its second sums, with a reference other than 0, are the right ones.
 template <class T>
-void run_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace, const Finish& finish,
-               const Selection* selection = nullptr);
+void run_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
+               const Finish& finish, const Selection* selection = nullptr);
 
 // How run_dense would go about a call, in words.
 template <class T>
-std::string explain_dense(const Call<T>& call, const PreparedValues<T>& values, DenseWorkspace<T>& workspace);
+std::string explain_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace);
 
 }  // namespace attnpool::detail

@@ -22,11 +22,11 @@ struct Piece {  // keys of one query that one task streams
 }  // namespace
 
 template <class T>
-bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score,
-              MatrixView<T> out, const Options& options) {
+bool pool_few_queries(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
+                      const Gaussian& score, MatrixView<T> out, const Options& options) {
   const bool plain = (options.plan == Plan::automatic || options.plan == Plan::dense) && options.key_weights.empty() &&
                      options.bounds.empty() && !options.report;
-  if (!is_few(queries.rows, keys.rows) || !plain) return false;
+  if (!has_few_queries(queries.rows, keys.rows) || !plain) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   std::vector<T> scale, query_copy;
@@ -50,7 +50,7 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
         pieces.push_back({q, k, std::min(piece_keys, interval.end - k)});
   }
   const std::vector<T> origin(values.row(0), values.row(0) + cols);
-  const Kernels<T>& kernels = active_kernels<T>();
+  const Routines<T>& routines = active_routines<T>();
   const int threads = threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(keys.rows) *
                                                        static_cast<double>(2 * dims + cols + 14));
   // What a task writes as it goes is its thread's own; the results of all pieces are touched once.
@@ -75,9 +75,9 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
     std::fill(s.smallest.begin(), s.smallest.end(), std::numeric_limits<T>::max());
     std::fill(s.largest.begin(), s.largest.end(), std::numeric_limits<T>::lowest());
     bool found = false;
-    kernels.stream({query_copy.data() + piece.query * dims, scale.data(), keys.row(piece.first), keys.row_stride,
-                    values.row(piece.first), values.row_stride, origin.data(), piece.count, dims, cols, s.tile.data(),
-                    s.sums.data(), s.smallest.data(), s.largest.data(), &found});
+    routines.stream({query_copy.data() + piece.query * dims, scale.data(), keys.row(piece.first), keys.row_stride,
+                     values.row(piece.first), values.row_stride, origin.data(), piece.count, dims, cols, s.tile.data(),
+                     s.sums.data(), s.smallest.data(), s.largest.data(), &found});
     irregular[i] = found;
     std::copy_n(s.sums.begin(), 1 + cols, sums.begin() + static_cast<std::ptrdiff_t>(i * (1 + cols)));
     std::copy_n(s.smallest.begin(), cols, smallest.begin() + static_cast<std::ptrdiff_t>(i * cols));
@@ -110,9 +110,9 @@ bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<
   return true;
 }
 
-template bool pool_few(MatrixView<const float>, MatrixView<const float>, MatrixView<const float>, const Gaussian&,
-                       MatrixView<float>, const Options&);
-template bool pool_few(MatrixView<const double>, MatrixView<const double>, MatrixView<const double>, const Gaussian&,
-                       MatrixView<double>, const Options&);
+template bool pool_few_queries(MatrixView<const float>, MatrixView<const float>, MatrixView<const float>,
+                               const Gaussian&, MatrixView<float>, const Options&);
+template bool pool_few_queries(MatrixView<const double>, MatrixView<const double>, MatrixView<const double>,
+                               const Gaussian&, MatrixView<double>, const Options&);
 
 }  // namespace attnpool::detail

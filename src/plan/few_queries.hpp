@@ -9,7 +9,7 @@ namespace attnpool::detail {
 // Calls of at most this many queries on at least this many keys are answered in one pass over keys and values as they
 // lie, lanes along the keys: preparing keys for so few queries would cost more than the answer.
 inline constexpr std::size_t few_queries = 4, many_keys = 32768;
-inline bool is_few(std::size_t queries, std::size_t keys) {
+inline bool has_few_queries(std::size_t queries, std::size_t keys) {
   return queries > 0 && queries <= few_queries && keys >= many_keys;
 }
 
@@ -17,7 +17,7 @@ inline bool is_few(std::size_t queries, std::size_t keys) {
 // ordinary (a query far from every key, entries that are not finite, values of extreme size): then the general way is
 // to be taken.
 template <class T>
-bool pool_few(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score,
-              MatrixView<T> out, const Options& options);
+bool pool_few_queries(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
+                      const Gaussian& score, MatrixView<T> out, const Options& options);
 
 }  // namespace attnpool::detail

@@ -29,7 +29,7 @@ std::array<Interval, 2> visible_keys(const KeyRange& range, std::size_t query, s
 }
 
 template <class S>
-std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, std::span<const Interval> seen,
+std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, std::span<const Interval> seen,
                          std::size_t start, const S* query, S* reference) {
   std::size_t best = start;
   const auto set_reference = [&](std::size_t k) {
@@ -46,7 +46,7 @@ std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& key
                           keys.count,
                           interval.end - interval.begin,
                           keys.dims};
-    const std::size_t k = interval.begin + kernels.nearest(task, &relative);
+    const std::size_t k = interval.begin + routines.nearest(task, &relative);
     if (relative < 0) {
       best = k;
       set_reference(best);  // distances in the next interval are relative to it
@@ -56,22 +56,22 @@ std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& key
 }
 
 template <class T>
-FarField<T>::FarField(const Call<T>& call, const PreparedValues<T>& values)
+NearestSolver<T>::NearestSolver(const PoolRequest<T>& call, const ScaledValues<T>& values)
     : queries_(call.queries),
       keys_(call.keys, call.score, values),
       values_(values),
       moments_(call.moments),
       with_bounds_(!call.options.bounds.empty() || call.options.report),
-      kernels_(active_kernels<double>()) {}
+      routines_(active_routines<double>()) {}
 
 template <class T>
-FarScratch FarField<T>::scratch() const {
+NearestScratch NearestSolver<T>::scratch() const {
   return {std::vector<double>(keys_.dims), std::vector<double>(keys_.dims), std::vector<double>(chunk_keys),
           std::vector<double>((1 + parameter_count(moments_, keys_.dims)) * (1 + values_.planes))};
 }
 
 template <class T>
-std::size_t FarField<T>::first_key(std::span<const Interval> seen) const {
+std::size_t NearestSolver<T>::first_key(std::span<const Interval> seen) const {
   for (const Interval& interval : seen)
     for (std::size_t k = interval.begin; k < interval.end; ++k)
       if (values_.sees(k)) return k;
@@ -79,14 +79,14 @@ std::size_t FarField<T>::first_key(std::span<const Interval> seen) const {
 }
 
 template <class T>
-void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const Interval> seen, FarScratch& s,
-                         const Finish& finish) const {
+void NearestSolver<T>::answer(std::size_t query, std::size_t name, std::span<const Interval> seen, NearestScratch& s,
+                              const Finish& finish) const {
   const std::size_t dims = keys_.dims, planes = values_.planes, group = 1 + planes;
   std::fill(s.sums.begin(), s.sums.end(), 0.0);
   double distance = 0, slack = 0;
   if (const std::size_t start = first_key(seen); start != KeyRange::none) {
     for (std::size_t d = 0; d < dims; ++d) s.query[d] = keys_.coordinate(static_cast<double>(queries_(query, d)), d);
-    find_nearest(kernels_, keys_, seen, start, s.query.data(), s.reference.data());
+    find_nearest(routines_, keys_, seen, start, s.query.data(), s.reference.data());
     for (std::size_t d = 0; d < dims; ++d) {
       const double delta = s.query[d] - s.reference[d];
       distance += keys_.factor[d] * delta * delta;
@@ -113,7 +113,7 @@ void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const In
       const std::size_t count = std::min(chunk_keys, interval.end - first);
       const RowTask<double> task{
           s.query.data(), s.reference.data(), keys_.factor.data(), keys_.keys.data() + first, keys_.count, count, dims};
-      const double total = kernels_.weights(task, s.weights.data());
+      const double total = routines_.weights(task, s.weights.data());
       if (total == 0) continue;
       const double* weights = s.weights.data();
       if (planes == 1) {
@@ -149,11 +149,11 @@ void FarField<T>::answer(std::size_t query, std::size_t name, std::span<const In
   finish({1, name, nullptr, s.sums.data(), 1, group, values_.weighted, distance, with_bounds_ ? &bound : nullptr});
 }
 
-template class FarField<float>;
-template class FarField<double>;
-template std::size_t find_nearest(const Kernels<float>&, const TransposedKeys<float>&, std::span<const Interval>,
-                                  std::size_t, const float*, float*);
-template std::size_t find_nearest(const Kernels<double>&, const TransposedKeys<double>&, std::span<const Interval>,
+template class NearestSolver<float>;
+template class NearestSolver<double>;
+template std::size_t find_nearest(const Routines<float>&, const RowKeys<float>&, std::span<const Interval>, std::size_t,
+                                  const float*, float*);
+template std::size_t find_nearest(const Routines<double>&, const RowKeys<double>&, std::span<const Interval>,
                                   std::size_t, const double*, double*);
 
 }  // namespace attnpool::detail

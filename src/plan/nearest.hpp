@@ -18,26 +18,26 @@ struct Interval {
 // The keys that a query sees; either may be empty.
 std::array<Interval, 2> visible_keys(const KeyRange& range, std::size_t query, std::size_t key_count);
 
-struct FarScratch {
+struct NearestScratch {
   std::vector<double> query, reference, weights, sums;
 };
 
 template <class T>
-class FarField {
+class NearestSolver {
  public:
-  FarField(const Call<T>& call, const PreparedValues<T>& values);
-  FarScratch scratch() const;
+  NearestSolver(const PoolRequest<T>& call, const ScaledValues<T>& values);
+  NearestScratch scratch() const;
   // `query` of the call, from the keys in `seen`; named `name` to finish.
-  void answer(std::size_t query, std::size_t name, std::span<const Interval> seen, FarScratch& scratch,
+  void answer(std::size_t query, std::size_t name, std::span<const Interval> seen, NearestScratch& scratch,
               const Finish& finish) const;
 
  private:
   MatrixView<const T> queries_;
-  const TransposedKeys<double> keys_;
-  const PreparedValues<T>& values_;
+  const RowKeys<double> keys_;
+  const ScaledValues<T>& values_;
   const Moments moments_;
   const bool with_bounds_;
-  const Kernels<double>& kernels_;
+  const Routines<double>& routines_;
 
   // A weighted key in `seen`, or none.
   std::size_t first_key(std::span<const Interval> seen) const;
@@ -46,7 +46,7 @@ class FarField {
 // Sets reference to the coordinates of the key nearest to query among the intervals; returns its index. start: one of
 // them.
 template <class S>
-std::size_t find_nearest(const Kernels<S>& kernels, const TransposedKeys<S>& keys, std::span<const Interval> seen,
+std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, std::span<const Interval> seen,
                          std::size_t start, const S* query, S* reference);
 
 }  // namespace attnpool::detail

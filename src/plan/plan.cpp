@@ -36,7 +36,7 @@ bool is_eligible(const KeyRange& range) { return range.is_same_for_all_queries()
 
 // The call without the keys that nobody sees.
 template <class T>
-Call<T> without_hidden_keys(Call<T> call) {
+PoolRequest<T> without_hidden_keys(PoolRequest<T> call) {
   if (call.options.range.is_same_for_all_queries()) {
     const std::size_t count = call.keys.rows, first = call.options.range.begin(0, count);
     if (first == 0) call.keys.rows = call.options.range.end(0, count);
@@ -45,7 +45,7 @@ Call<T> without_hidden_keys(Call<T> call) {
 }
 
 template <class T>
-void enclose(const Call<T>& call, Workspace<T>& workspace) {
+void enclose(const PoolRequest<T>& call, Workspace<T>& workspace) {
   if (workspace.has_box && workspace.key_count == call.keys.rows) return;
   workspace.forget_keys();
   workspace.key_count = call.keys.rows;
@@ -56,7 +56,7 @@ void enclose(const Call<T>& call, Workspace<T>& workspace) {
 
 // Seconds that a pair takes on one core with AVX2, fitted to measurements (bench/README.md).
 template <class T>
-double pair_seconds(const Call<T>& call, std::size_t cols) {
+double pair_seconds(const PoolRequest<T>& call, std::size_t cols) {
   constexpr double lanes = 32 / sizeof(T);
   const double dims = static_cast<double>(call.keys.cols),
                parameters = static_cast<double>(parameter_count(call.moments, call.keys.cols));
@@ -72,7 +72,7 @@ struct Sampled {
   double deserted;  // queries that the grid is likely to hand over
 };
 template <class T>
-Sampled sample(const Call<T>& call, const Workspace<T>& workspace) {
+Sampled sample(const PoolRequest<T>& call, const Workspace<T>& workspace) {
   constexpr std::size_t query_samples = 16, key_samples = 256;
   const std::size_t dims = call.keys.cols, queries = call.queries.rows, keys = call.keys.rows;
   const double cutoff =
@@ -129,7 +129,7 @@ Sampled sample(const Call<T>& call, const Workspace<T>& workspace) {
 
 // Reach of the keys from their centre, in bandwidths.
 template <class T>
-double reach_of(const Call<T>& call, const BoundingBox<T>& box) {
+double reach_of(const PoolRequest<T>& call, const BoundingBox<T>& box) {
   double reach = 0;
   for (std::size_t d = 0; d < call.keys.cols; ++d) reach = std::max(reach, box.half(d) * std::abs(call.score.w_of(d)));
   return reach;
@@ -139,25 +139,25 @@ double reach_of(const Call<T>& call, const BoundingBox<T>& box) {
 
 void check_options(const Options& options, std::size_t query_count, std::size_t key_count, std::size_t dims) {
   if (options.tolerance != 0 && !(options.tolerance >= least_tolerance && options.tolerance <= largest_tolerance))
-    bad_argument("tolerance", "must be 0 (automatic) or in [" + text(least_tolerance) + ", " + text(largest_tolerance) +
-                                  "], got " + text(options.tolerance));
+    bad_argument("tolerance", "must be 0 (automatic) or in [" + to_string(least_tolerance) + ", " +
+                                  to_string(largest_tolerance) + "], got " + to_string(options.tolerance));
   if (!options.key_weights.empty() && options.key_weights.size() != key_count)
-    bad_argument("key_weights",
-                 "must have one entry per key = " + text(key_count) + ", got " + text(options.key_weights.size()));
+    bad_argument("key_weights", "must have one entry per key = " + to_string(key_count) + ", got " +
+                                    to_string(options.key_weights.size()));
   for (std::size_t k = 0; k < options.key_weights.size(); ++k)
     if (!(options.key_weights[k] >= 0 && options.key_weights[k] <= std::numeric_limits<double>::max()))
-      bad_argument("key_weights[" + text(k) + "]",
-                   "must be finite and not negative, got " + text(options.key_weights[k]));
+      bad_argument("key_weights[" + to_string(k) + "]",
+                   "must be finite and not negative, got " + to_string(options.key_weights[k]));
   if (!options.bounds.empty() && options.bounds.size() != query_count)
-    bad_argument("bounds",
-                 "must have one entry per query = " + text(query_count) + ", got " + text(options.bounds.size()));
+    bad_argument("bounds", "must have one entry per query = " + to_string(query_count) + ", got " +
+                               to_string(options.bounds.size()));
   const std::string plan = attnpool::name(options.plan);
   if (plan == "unknown")
-    bad_argument("plan", "is not one of Plan's values, got " + text(static_cast<int>(options.plan)));
+    bad_argument("plan", "is not one of Plan's values, got " + to_string(static_cast<int>(options.plan)));
   if (options.plan != Plan::pruned && options.plan != Plan::grid) return;
   if (!is_eligible(options.range)) bad_argument("plan", plan + " cannot serve a range of keys that follows the query");
   if (options.plan == Plan::grid && dims > Grid<double>::most_dims)
-    bad_argument("plan", "grid needs at most 3 dimensions, got " + text(dims));
+    bad_argument("plan", "grid needs at most 3 dimensions, got " + to_string(dims));
 }
 
 template <class T>
@@ -169,17 +169,17 @@ void Workspace<T>::prepare(MatrixView<const T> new_values, const Options& option
 }
 
 template <class T>
-double dense_error(const Call<T>& full, Workspace<T>& workspace) {
+double dense_error(const PoolRequest<T>& full, Workspace<T>& workspace) {
   if (full.keys.rows == 0) return 0;
-  const Call<T> call = without_hidden_keys(full);
+  const PoolRequest<T> call = without_hidden_keys(full);
   if (call.keys.rows > 0) enclose(call, workspace);
   const double reach = call.keys.rows > 0 ? reach_of(call, workspace.box) : 0;
   return pool_error<T>(call.keys.cols, reach) + 2 * static_cast<double>(std::numeric_limits<T>::epsilon());
 }
 
 template <class T>
-Choice choose(const Call<T>& full, Workspace<T>& workspace, bool all_costs) {
-  const Call<T> call = without_hidden_keys(full);
+Choice choose(const PoolRequest<T>& full, Workspace<T>& workspace, bool all_costs) {
+  const PoolRequest<T> call = without_hidden_keys(full);
   const std::size_t cols = workspace.values.cols, dims = call.keys.cols;
   const double queries = static_cast<double>(call.queries.rows), keys = static_cast<double>(call.keys.rows);
   const double pair = pair_seconds(call, workspace.values.planes);
@@ -224,8 +224,8 @@ Choice choose(const Call<T>& full, Workspace<T>& workspace, bool all_costs) {
   if (forced) {
     c.plan = call.options.plan;
     if (c.plan == Plan::grid && !c.grid.possible)
-      bad_argument("plan", "grid would need " + text(std::ceil(c.grid.boxes)) + " boxes, too many: keys reach " +
-                               text(std::round(reach_of(call, workspace.box))) + " bandwidths from their centre");
+      bad_argument("plan", "grid would need " + to_string(std::ceil(c.grid.boxes)) + " boxes, too many: keys reach " +
+                               to_string(std::round(reach_of(call, workspace.box))) + " bandwidths from their centre");
     return c;
   }
   for (const PlanCost& cost : c.costs)
@@ -237,7 +237,7 @@ Choice choose(const Call<T>& full, Workspace<T>& workspace, bool all_costs) {
 namespace {
 
 template <class T>
-void pruned_plan(const Call<T>& call, Workspace<T>& workspace, const Finish& finish,
+void pruned_plan(const PoolRequest<T>& call, Workspace<T>& workspace, const Finish& finish,
                  const std::vector<std::uint32_t>* subset) {
   workspace.values.pack();
   if (!workspace.has_pruned) prepare_pruned(call.keys, workspace.values, call.score, workspace.pruned);
@@ -247,7 +247,7 @@ void pruned_plan(const Call<T>& call, Workspace<T>& workspace, const Finish& fin
 
 // Answers the grid's queries, and those that it could not by another plan.
 template <class T>
-std::size_t grid_plan(const Call<T>& call, const Choice& choice, Workspace<T>& workspace, const Finish& finish) {
+std::size_t grid_plan(const PoolRequest<T>& call, const Choice& choice, Workspace<T>& workspace, const Finish& finish) {
   const int threads = threads_for(call.options.threads, 20 * static_cast<double>(call.queries.rows + call.keys.rows));
   workspace.grid.build(call.keys, workspace.values, workspace.region, call.score, call.moments, choice.tolerance,
                        choice.grid.width, threads);
@@ -260,7 +260,7 @@ std::size_t grid_plan(const Call<T>& call, const Choice& choice, Workspace<T>& w
   AlignedVector<T> rows(subset.size() * call.queries.cols);
   for (std::size_t i = 0; i < subset.size(); ++i)
     std::copy_n(call.queries.row(subset[i]), call.queries.cols, rows.data() + i * call.queries.cols);
-  const Call<T> rest{
+  const PoolRequest<T> rest{
       {rows.data(), subset.size(), call.queries.cols}, call.keys, call.score, call.moments, call.options};
   const double pairs = static_cast<double>(subset.size()) * static_cast<double>(call.keys.rows);
   // Counted even where the keys are in order already: bits do not depend on earlier calls.
@@ -280,7 +280,7 @@ std::size_t grid_plan(const Call<T>& call, const Choice& choice, Workspace<T>& w
 }  // namespace
 
 template <class T>
-void for_each_query(const Call<T>& full, Workspace<T>& workspace, const Finish& finish) {
+void for_each_query(const PoolRequest<T>& full, Workspace<T>& workspace, const Finish& finish) {
   const Choice choice = choose(full, workspace);
   std::size_t handed_over = 0;
   switch (choice.plan) {
@@ -297,11 +297,11 @@ void for_each_query(const Call<T>& full, Workspace<T>& workspace, const Finish& 
   if (full.options.report) *full.options.report = {choice.plan, handed_over, 0};
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                \
-  template struct Workspace<T>;                                \
-  template Choice choose(const Call<T>&, Workspace<T>&, bool); \
-  template double dense_error(const Call<T>&, Workspace<T>&);  \
-  template void for_each_query(const Call<T>&, Workspace<T>&, const Finish&);
+#define ATTNPOOL_INSTANTIATE(T)                                       \
+  template struct Workspace<T>;                                       \
+  template Choice choose(const PoolRequest<T>&, Workspace<T>&, bool); \
+  template double dense_error(const PoolRequest<T>&, Workspace<T>&);  \
+  template void for_each_query(const PoolRequest<T>&, Workspace<T>&, const Finish&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

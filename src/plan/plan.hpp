@@ -11,7 +11,7 @@ namespace attnpool::detail {
 // Of one set of keys and values: made ready once, for any number of calls.
 template <class T>
 struct Workspace {
-  PreparedValues<T> values;
+  ScaledValues<T> values;
   DenseWorkspace<T> dense;
 
   // Forgets what it knew of other keys. Memory is kept.
@@ -57,15 +57,15 @@ struct Choice {
 // Predicts costs and chooses. Cheap beside the call: small calls are dense without further ado, unless `all_costs`.
 // Neither threads nor the ISA take part, so that bits do not depend on them.
 template <class T>
-Choice choose(const Call<T>& call, Workspace<T>& workspace, bool all_costs = false);
+Choice choose(const PoolRequest<T>& call, Workspace<T>& workspace, bool all_costs = false);
 
 // Bound of the error of the dense and the pruned plan, as pool_error().
 template <class T>
-double dense_error(const Call<T>& call, Workspace<T>& workspace);
+double dense_error(const PoolRequest<T>& call, Workspace<T>& workspace);
 
 // Carries out a call; workspace must have been prepared for its keys. Reports, bounds aside, where asked to.
 template <class T>
-void for_each_query(const Call<T>& call, Workspace<T>& workspace, const Finish& finish);
+void for_each_query(const PoolRequest<T>& call, Workspace<T>& workspace, const Finish& finish);
 
 inline Moments moments_of(const Gaussian& score) {
   return score.is_scalar() ? Moments::scalar : Moments::per_dimension;
@@ -75,10 +75,11 @@ inline Moments moments_of(const Gaussian& score) {
 template <class T>
 void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out);
 template <class T>
-void pool_with(const Call<T>& call, MatrixView<T> out, Workspace<T>& workspace);
+void pool_with(const PoolRequest<T>& call, MatrixView<T> out, Workspace<T>& workspace);
 
 // loss_gradient() of a prepared call; no gradient if call.moments is none.
 template <class T>
-LossAndGradient loss_gradient(const Call<T>& call, MatrixView<const T> targets, Loss loss, Workspace<T>& workspace);
+LossAndGradient loss_gradient(const PoolRequest<T>& call, MatrixView<const T> targets, Loss loss,
+                              Workspace<T>& workspace);
 
 }  // namespace attnpool::detail

@@ -161,7 +161,7 @@ void gather_rows(MatrixView<const T> from, const std::vector<std::uint32_t>& ord
 }  // namespace
 
 template <class T>
-void prepare_pruned(MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score,
+void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, const Gaussian& score,
                     PrunedWorkspace<T>& workspace) {
   // Keys of weight 0 are left out.
   std::vector<std::uint32_t> seen;
@@ -190,7 +190,7 @@ void prepare_pruned(MatrixView<const T> keys, const PreparedValues<T>& values, c
 }
 
 template <class T>
-void run_pruned(const Call<T>& call, const PreparedValues<T>& values, PrunedWorkspace<T>& workspace,
+void run_pruned(const PoolRequest<T>& call, const ScaledValues<T>& values, PrunedWorkspace<T>& workspace,
                 const Finish& finish, const std::vector<std::uint32_t>* subset) {
   const std::size_t dims = call.keys.cols;
   BoundingBox<T> box;
@@ -232,10 +232,10 @@ void run_pruned(const Call<T>& call, const PreparedValues<T>& values, PrunedWork
                &selection);
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                      \
-  template void BlockTree::build(MatrixView<const T>, const BoundingBox<T>&, const Gaussian&, std::size_t);          \
-  template void prepare_pruned(MatrixView<const T>, const PreparedValues<T>&, const Gaussian&, PrunedWorkspace<T>&); \
-  template void run_pruned(const Call<T>&, const PreparedValues<T>&, PrunedWorkspace<T>&, const Finish&,             \
+#define ATTNPOOL_INSTANTIATE(T)                                                                                    \
+  template void BlockTree::build(MatrixView<const T>, const BoundingBox<T>&, const Gaussian&, std::size_t);        \
+  template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Gaussian&, PrunedWorkspace<T>&); \
+  template void run_pruned(const PoolRequest<T>&, const ScaledValues<T>&, PrunedWorkspace<T>&, const Finish&,      \
                            const std::vector<std::uint32_t>*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

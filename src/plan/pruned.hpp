@@ -32,19 +32,19 @@ struct PrunedWorkspace {
   BlockTree tree;
   std::vector<std::uint32_t> position;  // of each of the caller's keys
   AlignedVector<T> keys, queries;
-  PreparedValues<T> values;
+  ScaledValues<T> values;
   DenseWorkspace<T> dense;
 };
 
 // Puts the keys in order. Good for any score; boxes are smallest for the one given.
 template <class T>
-void prepare_pruned(MatrixView<const T> keys, const PreparedValues<T>& values, const Gaussian& score,
+void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, const Gaussian& score,
                     PrunedWorkspace<T>& workspace);
 
 // As run_dense, for a call whose range is all keys or all but self, after prepare_pruned. subset: null, or the caller's
 // numbers of the call's queries.
 template <class T>
-void run_pruned(const Call<T>& call, const PreparedValues<T>& values, PrunedWorkspace<T>& workspace,
+void run_pruned(const PoolRequest<T>& call, const ScaledValues<T>& values, PrunedWorkspace<T>& workspace,
                 const Finish& finish, const std::vector<std::uint32_t>* subset = nullptr);
 
 }  // namespace attnpool::detail

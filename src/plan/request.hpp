@@ -10,7 +10,7 @@
 namespace attnpool::detail {
 
 template <class T>
-struct Call {
+struct PoolRequest {
   MatrixView<const T> queries, keys;
   const Gaussian& score;
   Moments moments;

@@ -3,7 +3,7 @@
 namespace attnpool::detail {
 
 template <class T>
-void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v,
+void weighted_means(const ScaledValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v,
                     double* mean) {
   const double middle = values.middle[v], unit = values.unit[v], low = values.smallest[v], high = values.largest[v];
   for (std::size_t i = 0; i < q.count; ++i) {
@@ -17,7 +17,7 @@ void weighted_means(const PreparedValues<T>& values, const KeyRange& range, cons
       mean[i] = irregular;
 }
 
-template void weighted_means(const PreparedValues<float>&, const KeyRange&, const QuerySums&, std::size_t, double*);
-template void weighted_means(const PreparedValues<double>&, const KeyRange&, const QuerySums&, std::size_t, double*);
+template void weighted_means(const ScaledValues<float>&, const KeyRange&, const QuerySums&, std::size_t, double*);
+template void weighted_means(const ScaledValues<double>&, const KeyRange&, const QuerySums&, std::size_t, double*);
 
 }  // namespace attnpool::detail

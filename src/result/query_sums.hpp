@@ -38,7 +38,7 @@ struct QuerySums {
 // mean[lane] = the weighted mean of column v, with the middle, the unit and the hull of the column put back. NaN if the
 // query saw nothing.
 template <class T>
-void weighted_means(const PreparedValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v,
+void weighted_means(const ScaledValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v,
                     double* mean);
 
 }  // namespace attnpool::detail

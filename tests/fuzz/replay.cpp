@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   const struct {
     const char* name;
     void (*run)(const std::uint8_t*, std::size_t);
-  } targets[] = {{"kernels", kernels}, {"npy", npy}, {"csv", csv}, {"model", model}, {"arguments", arguments}};
+  } targets[] = {{"routines", routines}, {"npy", npy}, {"csv", csv}, {"model", model}, {"arguments", arguments}};
   if (argc != 2) {
     std::cerr << "usage: attnpool_fuzz_replay DIRECTORY\n";
     return 2;

@@ -8,7 +8,7 @@
 
 namespace attnpool::fuzz {
 
-void kernels(const std::uint8_t* data, std::size_t size);    // all ISAs of this CPU against each other
+void routines(const std::uint8_t* data, std::size_t size);   // all ISAs of this CPU against each other
 void npy(const std::uint8_t* data, std::size_t size);        // the reader of NPY files
 void csv(const std::uint8_t* data, std::size_t size);        // the reader of CSV files
 void model(const std::uint8_t* data, std::size_t size);      // the reader of model files

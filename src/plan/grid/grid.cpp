@@ -174,7 +174,7 @@ typename Grid<T>::Sorted Grid<T>::sort(MatrixView<const T> points, int threads) 
 
 template <class T>
 template <std::size_t D>
-void Grid<T>::spread(MatrixView<const T> keys, const PreparedValues<T>& values, int threads) {
+void Grid<T>::spread(MatrixView<const T> keys, const ScaledValues<T>& values, int threads) {
   sets_.assign(1, {});
   sets_[0].resize(cells_ * cell_size());
   occupied_.assign(cells_, 0);
@@ -189,10 +189,10 @@ void Grid<T>::spread(MatrixView<const T> keys, const PreparedValues<T>& values, 
 // One dimension. Keys are cut into parts, each with moments of its own, to keep the rounding of a long sum small and
 // for threads to share.
 template <class T>
-void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues<T>& values, int threads) {
+void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const ScaledValues<T>& values, int threads) {
   const std::size_t size = cells_ * cell_size(), point = 1 + shape_.planes;
   const std::size_t parts = (keys.rows + part_keys - 1) / part_keys;
-  const GridKernels& kernels = active_table().grid;
+  const GridRoutines& routines = active_table().grid;
   std::uint32_t fullest = 0;
   std::fill(sets_[0].begin(), sets_[0].end(), 0.0);
   AlignedVector<double> sums;
@@ -221,7 +221,7 @@ void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues
           ++counts[c];
           cell[count++] = static_cast<unsigned>(c);
         }
-        kernels.spread({shape_, points.data(), count, cell, sum});
+        routines.spread({shape_, points.data(), count, cell, sum});
       }
     });
     for (std::size_t i = 0; i < now; ++i) {
@@ -237,12 +237,12 @@ void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const PreparedValues
 
 template <class T>
 template <std::size_t D>
-void Grid<T>::spread_by_cell(MatrixView<const T> keys, const PreparedValues<T>& values, int threads) {
+void Grid<T>::spread_by_cell(MatrixView<const T> keys, const ScaledValues<T>& values, int threads) {
   constexpr std::size_t part = 256;  // sums of a cell are added up in parts of this many keys
   const std::size_t size = cell_size(), point = D + shape_.planes;
   const Sorted sorted = sort<D>(keys, threads);
   const std::size_t count = sorted.begin[cells_];
-  const GridKernels& kernels = active_table().grid;
+  const GridRoutines& routines = active_table().grid;
   struct Scratch {
     AlignedVector<double> sum, points;
   };
@@ -278,7 +278,7 @@ void Grid<T>::spread_by_cell(MatrixView<const T> keys, const PreparedValues<T>& 
           values.factors(k, s.points.data() + i * point + D);
         }
         std::fill_n(s.sum.data(), size, 0.0);
-        kernels.spread({shape_, s.points.data(), n, nullptr, s.sum.data()});
+        routines.spread({shape_, s.points.data(), n, nullptr, s.sum.data()});
         for (std::size_t i = 0; i < size; ++i) out[i] += s.sum[i];
       }
     }
@@ -288,7 +288,7 @@ void Grid<T>::spread_by_cell(MatrixView<const T> keys, const PreparedValues<T>& 
 template <class T>
 void Grid<T>::translate(int threads) {
   const std::size_t size = cell_size(), matrix = shape_.terms * shape_.row;
-  const GridKernels& kernels = active_table().grid;
+  const GridRoutines& routines = active_table().grid;
   std::vector<unsigned char> occupied = occupied_, reached(cells_);
   std::vector<double> near(cells_);
   near_.resize(cells_);
@@ -322,8 +322,9 @@ void Grid<T>::translate(int threads) {
         reached[cell] = any;
         if (!any) continue;
         const auto carry = [&](std::size_t from, const double* matrices, std::size_t to) {
-          kernels.translate({shape_, d, sets_[from].data() + source * size, stride * size, occupied.data() + source,
-                             stride, sources, matrices + (first + reach - box) * matrix, out[to].data() + cell * size});
+          routines.translate({shape_, d, sets_[from].data() + source * size, stride * size, occupied.data() + source,
+                              stride, sources, matrices + (first + reach - box) * matrix,
+                              out[to].data() + cell * size});
         };
         carry(0, expansion.gaussian(), 0);
         for (std::size_t set = 1; set < sets_.size(); ++set) carry(set, expansion.gaussian(), set);
@@ -366,7 +367,7 @@ void Grid<T>::keep_clear_of_strays(MatrixView<const T> keys) {
 }
 
 template <class T>
-void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, const Region& region,
+void Grid<T>::build(MatrixView<const T> keys, const ScaledValues<T>& values, const Region& region,
                     const Gaussian& score, Moments moments, double tolerance, double width, int threads) {
   const Arguments arguments{score.w(), moments, tolerance, width};
   if (arguments == built_) return;
@@ -433,7 +434,7 @@ void Grid<T>::build(MatrixView<const T> keys, const PreparedValues<T>& values, c
 }
 
 template <class T>
-void Grid<T>::answer(const Call<T>& call, const PreparedValues<T>& values, int threads, const Finish& finish,
+void Grid<T>::answer(const PoolRequest<T>& call, const ScaledValues<T>& values, int threads, const Finish& finish,
                      std::vector<char>& hand_over) const {
   switch (call.keys.cols) {
     case 1:
@@ -447,12 +448,12 @@ void Grid<T>::answer(const Call<T>& call, const PreparedValues<T>& values, int t
 
 template <class T>
 template <std::size_t D>
-void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, int threads, const Finish& finish,
+void Grid<T>::answer_in(const PoolRequest<T>& call, const ScaledValues<T>& values, int threads, const Finish& finish,
                         std::vector<char>& hand_over) const {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   constexpr std::size_t blocks_per_task = 16;
   const MatrixView<const T>& queries = call.queries;
-  const GridKernels& kernels = active_table().grid;
+  const GridRoutines& routines = active_table().grid;
   const std::size_t group = shape_.planes, sums_size = sets_.size() * group * query_block;
   const std::size_t blocks = (queries.rows + query_block - 1) / query_block;
   std::vector<AlignedVector<double>> scratch(static_cast<std::size_t>(threads));
@@ -478,7 +479,7 @@ void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, in
       for (std::size_t d = 0; d < D; ++d) points[d * query_block + i] = outside[i] ? 0 : local[d];
     }
     for (std::size_t set = 0; set < sets_.size(); ++set)
-      kernels.evaluate({shape_, sets_[set].data(), cell, points, count, sums + set * group * query_block});
+      routines.evaluate({shape_, sets_[set].data(), cell, points, count, sums + set * group * query_block});
     if (call.options.range.excludes_self()) remove_own(call, values, order, first, count, sums);
     constexpr double rounding = static_cast<double>(std::numeric_limits<T>::epsilon());
     for (std::size_t i = 0; i < count; ++i) bounds[i] = 1.01 * 2 * (per_near_ * near_[cell[i]] + constant_);
@@ -511,7 +512,7 @@ void Grid<T>::answer_in(const Call<T>& call, const PreparedValues<T>& values, in
 // Leave-one-out: what a query's own key added is taken off again, exactly known but for the error in `near`. The bound
 // sees what is left.
 template <class T>
-void Grid<T>::remove_own(const Call<T>& call, const PreparedValues<T>& values, const std::uint32_t* order,
+void Grid<T>::remove_own(const PoolRequest<T>& call, const ScaledValues<T>& values, const std::uint32_t* order,
                          std::size_t first, std::size_t count, double* sums) const {
   std::vector<double> factors(shape_.planes);
   for (std::size_t i = 0; i < count; ++i) {

@@ -45,13 +45,13 @@ class Grid {
 
   // Sums of `keys` [K, D] and `values`, for `score`. Those of the last call are kept if only `threads` has changed
   // since, and nothing was forgotten: keys and values are not looked at.
-  void build(MatrixView<const T> keys, const PreparedValues<T>& values, const Region& region, const Gaussian& score,
+  void build(MatrixView<const T> keys, const ScaledValues<T>& values, const Region& region, const Gaussian& score,
              Moments moments, double tolerance, double width, int threads);
 
   void forget() { built_ = {}; }
 
   // finish() for all queries; hand_over[q] is set for those whose bound misses the tolerance.
-  void answer(const Call<T>& call, const PreparedValues<T>& values, int threads, const Finish& finish,
+  void answer(const PoolRequest<T>& call, const ScaledValues<T>& values, int threads, const Finish& finish,
               std::vector<char>& hand_over) const;
 
  private:
@@ -80,17 +80,17 @@ class Grid {
   template <std::size_t D>
   Sorted sort(MatrixView<const T> points, int threads) const;
   template <std::size_t D>
-  void spread(MatrixView<const T> keys, const PreparedValues<T>& values, int threads);
-  void spread_as_they_come(MatrixView<const T> keys, const PreparedValues<T>& values, int threads);
+  void spread(MatrixView<const T> keys, const ScaledValues<T>& values, int threads);
+  void spread_as_they_come(MatrixView<const T> keys, const ScaledValues<T>& values, int threads);
   template <std::size_t D>
-  void spread_by_cell(MatrixView<const T> keys, const PreparedValues<T>& values, int threads);
+  void spread_by_cell(MatrixView<const T> keys, const ScaledValues<T>& values, int threads);
   void translate(int threads);
   void keep_clear_of_strays(MatrixView<const T> keys);
   template <std::size_t D>
-  void answer_in(const Call<T>& call, const PreparedValues<T>& values, int threads, const Finish& finish,
+  void answer_in(const PoolRequest<T>& call, const ScaledValues<T>& values, int threads, const Finish& finish,
                  std::vector<char>& hand_over) const;
-  void remove_own(const Call<T>& call, const PreparedValues<T>& values, const std::uint32_t* order, std::size_t first,
-                  std::size_t count, double* sums) const;
+  void remove_own(const PoolRequest<T>& call, const ScaledValues<T>& values, const std::uint32_t* order,
+                  std::size_t first, std::size_t count, double* sums) const;
 
   std::size_t cell_size() const { return shape_.planes * shape_.rows * shape_.row; }
 

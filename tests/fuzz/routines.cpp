@@ -180,7 +180,7 @@ void run(Bytes& bytes) {
 
 }  // namespace
 
-void kernels(const std::uint8_t* data, std::size_t size) {
+void routines(const std::uint8_t* data, std::size_t size) {
   Bytes bytes(data, size);
   bytes.below(2) == 0 ? run<float>(bytes) : run<double>(bytes);
 }
