@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <attnpool/isa.hpp>
 #include <attnpool/pool.hpp>
 #include <charconv>
 #include <cmath>
@@ -6,8 +7,8 @@
 #include "base/threads.hpp"
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
+#include "plan/choose.hpp"
 #include "plan/few_queries.hpp"
-#include "plan/plan.hpp"
 
 namespace attnpool {
 namespace {
@@ -46,44 +47,82 @@ std::string Explanation::text() const {
   return s + details;
 }
 
+namespace {
+
+std::string dense_text(const detail::DenseOutline& o, std::size_t dims) {
+  using detail::to_string;
+  if (o.blocks == 0) return "nothing to do: no queries\n";
+  const char* form = o.form == detail::DistanceForm::scaled ? "scaled beforehand"
+                     : o.form == detail::DistanceForm::raw  ? "raw, scaled after the subtraction"
+                                                            : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
+  std::string s = "dense on " + std::string(name(active_isa())) + ": every query against every key it may see\n";
+  s += "  work     " + to_string(o.blocks) + (o.blocks == 1 ? " block" : " blocks") + " of " +
+       to_string(detail::query_block) + " queries x " + to_string(o.chunks) + (o.chunks == 1 ? " chunk" : " chunks") +
+       " of " + to_string(o.chunk_keys) + " keys, " + to_string(o.threads) +
+       (o.threads == 1    ? " thread"
+        : o.shares_chunks ? " threads sharing the chunks"
+                          : " threads sharing the blocks") +
+       "\n";
+  s += "  distance " + std::string(form) + ": the keys reach " + rounded(o.reach) + " bandwidths from their centre\n";
+  s += "  routine  " + to_string(o.lanes) + " queries a register, ";
+  if (dims == 1) s += to_string(o.unclamped) + " of " + to_string(o.blocks) + " blocks need no clamp, ";
+  s += o.planes == 1
+           ? "sums stay in registers"
+           : "weights of " + to_string(detail::tile_keys) + " keys at a time, then " + to_string(o.planes) + " columns";
+  return s + "\n";
+}
+
+std::string grid_text(const detail::Resolution& r, bool trimmed) {
+  using detail::to_string;
+  std::string s = "grid: " + to_string(r.boxes) + " boxes " + to_string(r.width) + " bandwidths wide, " +
+                  to_string(r.terms) + " powers a dimension, neighbours up to " + to_string(r.reach) + " boxes away\n";
+  if (trimmed) s += "  some keys lie so far out that queries near them are handed over\n";
+  return s;
+}
+
+}  // namespace
+
 template <class T>
 Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options) {
   detail::check_inputs<T>(queries, keys, values, score);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  const detail::PoolRequest<T> call{queries, keys, score, detail::Moments::none, options};
-  const detail::Choice choice = detail::choose(call, workspace, true);
+  const detail::PoolRequest<T> request{queries, keys, score, detail::Moments::none, options};
+  const detail::Choice choice = detail::choose(request, workspace, true);
   Explanation e;
-  e.plan = choice.plan;
+  e.plan = choice.cost.algorithm;
   e.forced = options.plan != Plan::automatic;
   e.queries = queries.rows;
   e.keys = keys.rows;
   e.dims = keys.cols;
   e.cols = values.cols;
   e.threads = detail::threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(keys.rows));
-  e.tolerance = choice.tolerance;
+  e.tolerance = detail::tolerance_of<T>(options);
   const bool sees_keys = !workspace.box.low.empty();
   for (std::size_t d = 0; d < keys.cols && sees_keys; ++d)
     e.extent.push_back(2 * workspace.box.half(d) * std::abs(score.w_of(d)));
-  for (const detail::PlanCost& c : choice.costs)
-    e.costs.push_back({c.plan, c.possible, c.seconds / e.threads, c.bytes, c.error});
-  switch (choice.plan) {
+  for (const detail::Plan<T>& plan : detail::plans<T>()) {
+    const auto same = [&](const detail::PlanCost& c) { return c.algorithm == plan.algorithm; };
+    const auto found = std::find_if(choice.costs.begin(), choice.costs.end(), same);
+    const detail::PlanCost none{.algorithm = plan.algorithm};
+    const detail::PlanCost& c = found != choice.costs.end() ? *found : same(choice.cost) ? choice.cost : none;
+    e.costs.push_back({c.algorithm, c.possible, c.seconds / e.threads, c.bytes, c.error});
+  }
+  switch (e.plan) {
     case Plan::grid:
-      e.details = "grid: " + detail::to_string(choice.grid.boxes) + " boxes " + detail::to_string(choice.grid.width) +
-                  " bandwidths wide, " + detail::to_string(choice.grid.terms) +
-                  " powers a dimension, neighbours up to " + detail::to_string(choice.grid.reach) + " boxes away\n";
-      if (workspace.region.trimmed) e.details += "  some keys lie so far out that queries near them are handed over\n";
+      e.details = grid_text(choice.cost.resolution, workspace.region.trimmed);
       break;
     case Plan::pruned:
-      e.details = "pruned: about " + rounded(100 * choice.visited) + " % of all pairs of query and key are visited\n";
+      e.details =
+          "pruned: about " + rounded(100 * choice.sample.visited) + " % of all pairs of query and key are visited\n";
       break;
     default:
-      e.details = detail::has_few_queries(queries.rows, keys.rows) && !e.forced
-                      ? "stream: few queries on many keys, keys and values are read once as they lie; should a query "
-                        "be far from every key, or an entry not finite, it is\n"
-                      : "";
-      e.details += detail::explain_dense(call, workspace.values, workspace.dense);
+      if (detail::has_few_queries(queries.rows, keys.rows) && !e.forced)
+        e.details =
+            "stream: few queries on many keys, keys and values are read once as they lie; should a query "
+            "be far from every key, or an entry not finite, it is\n";
+      e.details += dense_text(detail::outline_dense(request, workspace.values, workspace.dense), keys.cols);
   }
   return e;
 }

@@ -4,9 +4,9 @@
 #include <limits>
 #include <random>
 
+#include "api/steps.hpp"
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
-#include "plan/plan.hpp"
 
 namespace attnpool {
 namespace {

@@ -3,8 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "api/steps.hpp"
 #include "base/validate.hpp"
-#include "plan/plan.hpp"
+#include "data/units.hpp"
 
 namespace attnpool {
 namespace {
@@ -46,7 +47,7 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
   const detail::ScaledValues<T>& prepared = workspace.values;
-  const detail::Finish finish = [&](const detail::QuerySums& q) {
+  const detail::Sink sink = [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     for (std::size_t v = 0; v < values.cols; ++v) {
       detail::weighted_means(prepared, options.range, q, v, mean);
@@ -58,7 +59,7 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
       }
     }
   };
-  detail::for_each_query<T>({queries, keys, score, detail::moments_of(score), options}, workspace, finish);
+  detail::execute<T>({queries, keys, score, detail::moments_of(score), options}, workspace, sink);
 }
 
 template <class T>
@@ -77,29 +78,29 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
 }
 
 template <class T>
-LossAndGradient detail::loss_gradient(const PoolRequest<T>& call, MatrixView<const T> targets, Loss loss,
+LossAndGradient detail::loss_gradient(const PoolRequest<T>& request, MatrixView<const T> targets, Loss loss,
                                       Workspace<T>& workspace) {
   const ScaledValues<T>& values = workspace.values;
-  const std::size_t parameters = parameter_count(call.moments, call.keys.cols), count = call.queries.rows;
+  const std::size_t parameters = parameter_count(request.moments, request.keys.cols), count = request.queries.rows;
   // Per query: sum of squared residuals, then sum of residual * derivative; added afterwards in the order of the
   // queries.
   std::vector<double> terms(checked_product("queries", count, 1 + parameters));
-  const Finish finish = [&](const QuerySums& q) {
+  const Sink sink = [&](const QuerySums& q) {
     double mean[query_block];
     for (std::size_t i = 0; i < q.count; ++i)
       std::fill_n(terms.data() + q.query(i) * (1 + parameters), 1 + parameters, 0.0);
     for (std::size_t v = 0; v < values.cols; ++v) {
-      weighted_means(values, call.options.range, q, v, mean);
+      weighted_means(values, request.options.range, q, v, mean);
       for (std::size_t i = 0; i < q.count; ++i) {
         double* term = terms.data() + q.query(i) * (1 + parameters);
         const double residual = mean[i] - static_cast<double>(targets(q.query(i), v));
         term[0] += residual * residual;
         for (std::size_t p = 0; p < parameters; ++p)
-          term[1 + p] += residual * derivative(values, call.options.range, call.score, q, i, p, v);
+          term[1 + p] += residual * derivative(values, request.options.range, request.score, q, i, p, v);
       }
     }
   };
-  for_each_query(call, workspace, finish);
+  execute(request, workspace, sink);
   std::vector<double> total(1 + parameters);
   for (std::size_t q = 0; q < count; ++q)
     for (std::size_t p = 0; p <= parameters; ++p) total[p] += terms[q * (1 + parameters) + p];

@@ -5,13 +5,14 @@
 #include <functional>
 #include <limits>
 
+#include "api/steps.hpp"
 #include "base/dispatch.hpp"
 #include "base/threads.hpp"
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
+#include "data/units.hpp"
 #include "plan/few_queries.hpp"
 #include "plan/nearest.hpp"
-#include "plan/plan.hpp"
 
 namespace attnpool {
 
@@ -28,15 +29,15 @@ void detail::check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian&
 
 // workspace must have been prepared for values.
 template <class T>
-void detail::pool_with(const PoolRequest<T>& call, MatrixView<T> out, Workspace<T>& workspace) {
+void detail::pool_with(const PoolRequest<T>& request, MatrixView<T> out, Workspace<T>& workspace) {
   const detail::ScaledValues<T>& values = workspace.values;
-  const Options& options = call.options;
+  const Options& options = request.options;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  const bool with_bounds = !options.bounds.empty() || options.report;
+  const bool with_bounds = request.wants_bounds();
   // Where the plan knows none of its own for each query.
-  const double bound = with_bounds ? detail::dense_error(call, workspace) : 0;
+  const double bound = with_bounds ? detail::dense_error(request, workspace) : 0;
   std::atomic<double> largest{0};
-  const detail::Finish finish = [&](const detail::QuerySums& q) {
+  const detail::Sink sink = [&](const detail::QuerySums& q) {
     double mean[detail::query_block];
     for (std::size_t v = 0; v < out.cols; ++v) {
       detail::weighted_means(values, options.range, q, v, mean);
@@ -57,7 +58,7 @@ void detail::pool_with(const PoolRequest<T>& call, MatrixView<T> out, Workspace<
     while (block > seen && !largest.compare_exchange_weak(seen, block)) {
     }
   };
-  detail::for_each_query(call, workspace, finish);
+  detail::execute(request, workspace, sink);
   if (options.report) options.report->bound = largest;
 }
 

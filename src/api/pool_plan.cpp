@@ -1,8 +1,8 @@
 #include <attnpool/prepared.hpp>
 
+#include "api/steps.hpp"
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
-#include "plan/plan.hpp"
 
 namespace attnpool {
 

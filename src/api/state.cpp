@@ -5,7 +5,7 @@
 
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
-#include "plan/plan.hpp"
+#include "plan/choose.hpp"
 
 namespace attnpool {
 namespace {
@@ -61,7 +61,7 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   prepared.pack();
   detail::DenseWorkspace<T> workspace;
   const MatrixView<const T> queries(queries_.data(), query_count_, dims_);
-  const detail::Finish finish = [&](const detail::QuerySums& q) {
+  const detail::Sink sink = [&](const detail::QuerySums& q) {
     for (std::size_t i = 0; i < q.count; ++i) {
       const double l = q.weight(0, i) * prepared.heaviest;
       const std::size_t query = q.query(i);
@@ -75,7 +75,7 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
       }
     }
   };
-  detail::run_dense<T>({queries, keys, score_, detail::Moments::none, options}, prepared, workspace, finish);
+  detail::run_dense<T>({queries, keys, score_, detail::Moments::none, options}, prepared, workspace, sink);
   merge(chunk);
 }
 

@@ -1,14 +1,14 @@
 #include "plan/dense.hpp"
 
 #include <algorithm>
-#include <attnpool/isa.hpp>
 #include <cmath>
 #include <limits>
 
 #include "base/dispatch.hpp"
 #include "base/threads.hpp"
-#include "base/to_string.hpp"
 #include "base/validate.hpp"
+#include "data/units.hpp"
+#include "plan/nearest.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -17,27 +17,27 @@ namespace {
 constexpr std::size_t chunk_bytes = std::size_t{512} << 10;
 
 template <class T>
-struct Engine {
-  const PoolRequest<T>& call;
+struct DensePlan {
+  const PoolRequest<T>& request;
   const ScaledValues<T>& values;
   DenseWorkspace<T>& workspace;
-  const Finish& finish;
+  const Sink& sink;
   const Selection* selection;
 
-  const MatrixView<const T> queries = call.queries;
-  const KeyRange& range = call.options.range;
+  const MatrixView<const T> queries = request.queries;
+  const KeyRange& range = request.options.range;
   const Routines<T>& routines = active_routines<T>();
   const BlockKeys<T>& keys = workspace.keys;
-  const std::size_t parameters = parameter_count(call.moments, keys.dims);
+  const std::size_t parameters = parameter_count(request.moments, keys.dims);
   const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.planes);
   const std::size_t chunk = keys_filling<T>(chunk_bytes, keys.dims, values.planes);
   const std::size_t chunks = (keys.count + chunk - 1) / chunk;
   const std::size_t blocks = (queries.rows + query_block - 1) / query_block;
 
   // The caller's number of a query, and the number here of the key that it does not see.
-  std::size_t name(std::size_t q) const { return selection ? selection->query_order[q] : q; }
+  std::size_t caller_index(std::size_t q) const { return selection ? selection->query_order[q] : q; }
   std::size_t excluded(std::size_t q) const {
-    const std::size_t k = range.excluded(name(q), selection ? selection->key_count : keys.count);
+    const std::size_t k = range.excluded(caller_index(q), selection ? selection->key_count : keys.count);
     return selection && selection->key_position && k != KeyRange::none ? selection->key_position[k] : k;
   }
 
@@ -145,10 +145,10 @@ struct Engine {
     task.visible = ranged ? s.visible.data() : nullptr;
     task.tile = s.tile.data();
     task.sums = s.sums.data();
-    if (call.moments == Moments::none) {
+    if (request.moments == Moments::none) {
       routines.pool(task);
     } else {
-      routines.gradient(task, call.moments == Moments::per_dimension);
+      routines.gradient(task, request.moments == Moments::per_dimension);
     }
     for (std::size_t i = 0; i < sum_count; ++i)
       for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -203,28 +203,35 @@ struct Engine {
     return e - b == (b <= x && x < e ? 1u : 0u);
   }
 
+  // Hands over the sums of a block, but for the queries that are far from all keys: those are listed.
   void finish_block(std::size_t block, Scratch<T>& s) {
-    double* totals = s.totals.data();
     const std::size_t first = block * query_block, count = queries_in(block);
-    const std::uint32_t* order = selection ? selection->query_order + first : nullptr;
-    const QuerySums q{count, first, order, totals, query_block, 1 + values.planes, values.weighted, 0, nullptr};
-    double* weight = totals + (values.weighted ? query_block : 0);
+    QuerySums q{.count = count,
+                .first = selection ? 0 : first,
+                .order = selection ? selection->query_order + first : nullptr,
+                .sums = s.totals.data(),
+                .stride = query_block,
+                .columns = 1 + values.planes,
+                .first_column = values.weighted};
+    double* weight = s.totals.data() + (values.weighted ? query_block : 0);
     std::size_t small = 0;
     for (std::size_t i = 0; i < count; ++i) small += !(weight[i] >= smallest_sum);
-    if (small > 0 || !all_finite(first, count))
-      for (std::size_t i = 0; i < count; ++i) {
-        if (!is_finite(first + i)) {
-          weight[i] = std::numeric_limits<double>::quiet_NaN();
-        } else if (!(weight[i] >= smallest_sum) && !sees_nothing(first + i)) {
-          s.far.push_back(first + i);
-        }
-      }
-    finish(q);
+    if (small == 0 && all_finite(first, count)) return sink(q);
+    bool keep[query_block];
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool finite = is_finite(first + i);
+      if (!finite) weight[i] = std::numeric_limits<double>::quiet_NaN();
+      keep[i] = !finite || weight[i] >= smallest_sum || sees_nothing(first + i);
+      if (!keep[i]) s.far.push_back(first + i);
+    }
+    std::uint32_t order[query_block];
+    keep_lanes(q, keep, s.totals.data(), sum_count, nullptr, order);
+    if (q.count > 0) sink(q);
   }
 
   int threads() const {
     const double pairs = static_cast<double>(queries.rows) * static_cast<double>(keys.count);
-    return threads_for(call.options.threads,
+    return threads_for(request.options.threads,
                        pairs * static_cast<double>(keys.dims + values.planes * (1 + parameters) + 14));
   }
   // Few blocks of queries, many keys: then threads share the chunks.
@@ -232,35 +239,21 @@ struct Engine {
     return !selection && thread_count > 1 && chunks > 1 && blocks < 2 * static_cast<std::size_t>(thread_count);
   }
 
-  std::string explain() const {
-    const int thread_count = threads();
+  DenseOutline outline() const {
     make_scratch(1);
-    std::size_t unclamped = 0;
-    double reach = 0;
+    DenseOutline o{.blocks = blocks,
+                   .chunks = chunks,
+                   .chunk_keys = std::min(chunk, keys.count),
+                   .planes = values.planes,
+                   .lanes = routines.lanes,
+                   .form = keys.form,
+                   .threads = threads()};
+    o.shares_chunks = shares_chunks(o.threads);
     for (std::size_t b = 0; b < blocks && keys.dims == 1; ++b)
-      unclamped += load_queries(b, padded_lanes(b), workspace.scratch[0].queries.data());
+      o.unclamped += load_queries(b, padded_lanes(b), workspace.scratch[0].queries.data());
     for (std::size_t d = 0; d < keys.dims; ++d)
-      reach = std::max(reach, keys.box.half(d) * keys.scale[d] / exponent_scale);
-    const char* form = keys.form == DistanceForm::scaled ? "scaled beforehand"
-                       : keys.form == DistanceForm::raw  ? "raw, scaled after the subtraction"
-                                                         : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
-    std::string s =
-        "dense on " + std::string(attnpool::name(active_isa())) + ": every query against every key it may see\n";
-    s += "  work     " + to_string(blocks) + (blocks == 1 ? " block" : " blocks") + " of " + to_string(query_block) +
-         " queries x " + to_string(chunks) + (chunks == 1 ? " chunk" : " chunks") + " of " +
-         to_string(std::min(chunk, keys.count)) + " keys, " + to_string(thread_count) +
-         (thread_count == 1             ? " thread"
-          : shares_chunks(thread_count) ? " threads sharing the chunks"
-                                        : " threads sharing the blocks") +
-         "\n";
-    s += "  distance " + std::string(form) + ": the keys reach " + to_string(std::round(100 * reach) / 100) +
-         " bandwidths from their centre\n";
-    s += "  routine   " + to_string(routines.lanes) + " queries a register, ";
-    if (keys.dims == 1) s += to_string(unclamped) + " of " + to_string(blocks) + " blocks need no clamp, ";
-    s += values.planes == 1
-             ? "sums stay in registers"
-             : "weights of " + to_string(tile_keys) + " keys at a time, then " + to_string(values.planes) + " columns";
-    return s + "\n";
+      o.reach = std::max(o.reach, keys.box.half(d) * keys.scale[d] / exponent_scale);
+    return o;
   }
 
   void run() {
@@ -268,12 +261,12 @@ struct Engine {
     make_scratch(static_cast<std::size_t>(threads));
     std::vector<Scratch<T>>& scratches = workspace.scratch;
     if (!shares_chunks(threads)) {
-      parallel_for(blocks, threads, call.options.progress,
+      parallel_for(blocks, threads, request.options.progress,
                    [&](std::size_t block, int worker) { answer_block(block, scratches[worker]); });
     } else {  // the sums of the chunks are then added in order
       const std::size_t size = sum_count * query_block;
       std::vector<double> parts(checked_product("values", blocks * chunks, size));
-      parallel_for(blocks * chunks, threads, call.options.progress, [&](std::size_t task, int worker) {
+      parallel_for(blocks * chunks, threads, request.options.progress, [&](std::size_t task, int worker) {
         Scratch<T>& s = scratches[worker];
         const std::size_t block = task / chunks, lanes = padded_lanes(block);
         const bool in_range = load_queries(block, lanes, s.queries.data());
@@ -294,12 +287,12 @@ struct Engine {
     std::vector<std::size_t> far_queries;
     for (const Scratch<T>& s : workspace.scratch) far_queries.insert(far_queries.end(), s.far.begin(), s.far.end());
     if (far_queries.empty()) return;
-    const NearestSolver<T> field(call, values);
+    const NearestSolver<T> solver(request, values);
     std::vector<NearestScratch> far_scratches;
-    for (int t = 0; t < threads; ++t) far_scratches.push_back(field.scratch());
-    parallel_for(far_queries.size(), threads, call.options.progress, [&](std::size_t i, int worker) {
+    for (int t = 0; t < threads; ++t) far_scratches.push_back(solver.scratch());
+    parallel_for(far_queries.size(), threads, request.options.progress, [&](std::size_t i, int worker) {
       const std::size_t q = far_queries[i];
-      if (!selection) return field.answer(q, q, visible_keys(range, q, keys.count), far_scratches[worker], finish);
+      if (!selection) return solver.answer(q, q, visible_keys(range, q, keys.count), far_scratches[worker], sink);
       std::vector<Interval>& runs = workspace.scratch[worker].runs;
       runs.assign(1, {0, keys.count});
       if (selection->select) selection->select(q, 1, runs);
@@ -310,7 +303,7 @@ struct Engine {
           runs[r].end = x;
           break;
         }
-      field.answer(q, name(q), runs, far_scratches[worker], finish);
+      solver.answer(q, caller_index(q), runs, far_scratches[worker], sink);
     });
   }
 };
@@ -318,24 +311,24 @@ struct Engine {
 }  // namespace
 
 template <class T>
-void run_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
-               const Finish& finish, const Selection* selection) {
-  workspace.keys.prepare(call.keys, call.score, call.moments == Moments::none);
-  if (call.queries.rows > 0) Engine<T>{call, values, workspace, finish, selection}.run();
+void run_dense(const PoolRequest<T>& request, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
+               const Sink& sink, const Selection* selection) {
+  workspace.keys.prepare(request.keys, request.score, request.moments == Moments::none);
+  if (request.queries.rows > 0) DensePlan<T>{request, values, workspace, sink, selection}.run();
 }
 
 template <class T>
-std::string explain_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace) {
-  workspace.keys.prepare(call.keys, call.score, true);
-  if (call.queries.rows == 0) return "nothing to do: no queries\n";
-  const Finish none;
-  return Engine<T>{call, values, workspace, none, nullptr}.explain();
+DenseOutline outline_dense(const PoolRequest<T>& request, const ScaledValues<T>& values, DenseWorkspace<T>& workspace) {
+  workspace.keys.prepare(request.keys, request.score, true);
+  if (request.queries.rows == 0) return {};
+  const Sink none;
+  return DensePlan<T>{request, values, workspace, none, nullptr}.outline();
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                             \
-  template void run_dense(const PoolRequest<T>&, const ScaledValues<T>&, DenseWorkspace<T>&, const Finish&, \
-                          const Selection*);                                                                \
-  template std::string explain_dense(const PoolRequest<T>&, const ScaledValues<T>&, DenseWorkspace<T>&);
+#define ATTNPOOL_INSTANTIATE(T)                                                                           \
+  template void run_dense(const PoolRequest<T>&, const ScaledValues<T>&, DenseWorkspace<T>&, const Sink&, \
+                          const Selection*);                                                              \
+  template DenseOutline outline_dense(const PoolRequest<T>&, const ScaledValues<T>&, DenseWorkspace<T>&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

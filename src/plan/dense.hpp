@@ -1,17 +1,20 @@
 #pragma once
-// The dense plan: every query against every key it may see.
-//   split queries into blocks of query_block, keys into chunks; routine sums per (block, chunk), added in double in the
-//   order of the chunks, whether one thread walks the chunks of a block or several share them - so the bits do not
-//   depend on the number of threads.
+// The dense plan: every query against every key that is visible to it.
+//   Queries are split into blocks of query_block, keys into chunks. A routine computes the sums of a (block, chunk);
+//   they are added in double in the order of the chunks, whether one thread walks the chunks of a block or several share
+//   them, so the bits do not depend on the number of threads.
 // A Gaussian score is never above 0, so the routines need no running maximum; the few queries whose weights come out too
-// small, far from every key, are answered again relative to their nearest key.
+// small are answered relative to their nearest key instead (nearest.hpp).
 // The pruned plan (pruned.hpp) is this one on points in another order, each block against selected runs of keys.
 #include <algorithm>
-#include <string>
+#include <functional>
 
 #include "base/aligned.hpp"
-#include "plan/nearest.hpp"
+#include "data/block_keys.hpp"
+#include "data/interval.hpp"
+#include "data/scaled_values.hpp"
 #include "plan/request.hpp"
+#include "result/sink.hpp"
 
 namespace attnpool::detail {
 
@@ -32,7 +35,7 @@ struct Scratch {
   AlignedVector<T> queries, visible, tile, sums;
   AlignedVector<double> totals;
   std::vector<Interval> runs;
-  std::vector<std::size_t> far;  // queries to be answered again
+  std::vector<std::size_t> far;  // queries to be answered relative to their nearest key
 };
 
 // Kept from call to call.
@@ -42,23 +45,29 @@ struct DenseWorkspace {
   std::vector<Scratch<T>> scratch;
 };
 
-// The points of a call that are not all of the caller's in their order, and the keys that matter to them.
+// The points of a request that are not all of the caller's in their order, and the keys that matter to them.
 struct Selection {
-  const std::uint32_t* query_order = nullptr;   // query i of the call is the caller's query_order[i]
-  const std::uint32_t* key_position = nullptr;  // the caller's key k is key_position[k] of the call; null: k
+  const std::uint32_t* query_order = nullptr;   // query i of the request is the caller's query_order[i]
+  const std::uint32_t* key_position = nullptr;  // the caller's key k is key_position[k] of the request; null: k
   std::size_t key_count = 0;                    // the caller's
-  // The keys that queries [first, first + count) of the call need, ascending; null: all of them.
+  // The keys that queries [first, first + count) of the request need, ascending; null: all of them.
   std::function<void(std::size_t first, std::size_t count, std::vector<Interval>& runs)> select = {};
 };
 
-// Calls finish for every query, in blocks, concurrently for different queries. A query far from all keys is given
-// twice, and its second sums, with a reference other than 0, are the right ones.
 template <class T>
-void run_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
-               const Finish& finish, const Selection* selection = nullptr);
+void run_dense(const PoolRequest<T>& request, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
+               const Sink& sink, const Selection* selection = nullptr);
 
-// How run_dense would go about a call, in words.
+// How run_dense() would carry out a request.
+struct DenseOutline {
+  std::size_t blocks = 0, chunks = 0, chunk_keys = 0, planes = 0, lanes = 0;
+  std::size_t unclamped = 0;  // blocks whose exponents need no clamp, in one dimension
+  DistanceForm form = DistanceForm::scaled;
+  double reach = 0;  // of the keys from their centre, in bandwidths
+  int threads = 1;
+  bool shares_chunks = false;  // threads share the chunks of a block
+};
 template <class T>
-std::string explain_dense(const PoolRequest<T>& call, const ScaledValues<T>& values, DenseWorkspace<T>& workspace);
+DenseOutline outline_dense(const PoolRequest<T>& request, const ScaledValues<T>& values, DenseWorkspace<T>& workspace);
 
 }  // namespace attnpool::detail

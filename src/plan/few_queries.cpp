@@ -8,6 +8,7 @@
 #include "base/aligned.hpp"
 #include "base/dispatch.hpp"
 #include "base/threads.hpp"
+#include "data/units.hpp"
 #include "plan/dense.hpp"
 
 namespace attnpool::detail {
@@ -31,7 +32,7 @@ bool pool_few_queries(MatrixView<const T> queries, MatrixView<const T> keys, Mat
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   std::vector<T> scale, query_copy;
   for (std::size_t d = 0; d < dims; ++d) {
-    const double s = std::abs(score.w_of(d)) * exponent_scale;
+    const double s = scale_of(score, d);
     if (s > largest) return false;
     scale.push_back(static_cast<T>(s));
   }

@@ -21,13 +21,6 @@ double dot(const double* a, const T* b, std::size_t count) {
 
 }  // namespace
 
-std::array<Interval, 2> visible_keys(const KeyRange& range, std::size_t query, std::size_t key_count) {
-  const std::size_t b = range.begin(query, key_count), e = range.end(query, key_count),
-                    x = range.excluded(query, key_count);
-  const bool splits = b <= x && x < e;
-  return {Interval{b, splits ? x : e}, Interval{splits ? x + 1 : e, e}};
-}
-
 template <class S>
 std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, std::span<const Interval> seen,
                          std::size_t start, const S* query, S* reference) {
@@ -56,12 +49,12 @@ std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, st
 }
 
 template <class T>
-NearestSolver<T>::NearestSolver(const PoolRequest<T>& call, const ScaledValues<T>& values)
-    : queries_(call.queries),
-      keys_(call.keys, call.score, values),
+NearestSolver<T>::NearestSolver(const PoolRequest<T>& request, const ScaledValues<T>& values)
+    : queries_(request.queries),
+      keys_(request.keys, request.score, values),
       values_(values),
-      moments_(call.moments),
-      with_bounds_(!call.options.bounds.empty() || call.options.report),
+      moments_(request.moments),
+      with_bounds_(request.wants_bounds()),
       routines_(active_routines<double>()) {}
 
 template <class T>
@@ -79,8 +72,8 @@ std::size_t NearestSolver<T>::first_key(std::span<const Interval> seen) const {
 }
 
 template <class T>
-void NearestSolver<T>::answer(std::size_t query, std::size_t name, std::span<const Interval> seen, NearestScratch& s,
-                              const Finish& finish) const {
+void NearestSolver<T>::answer(std::size_t query, std::size_t caller_index, std::span<const Interval> seen,
+                              NearestScratch& s, const Sink& sink) const {
   const std::size_t dims = keys_.dims, planes = values_.planes, group = 1 + planes;
   std::fill(s.sums.begin(), s.sums.end(), 0.0);
   double distance = 0, slack = 0;
@@ -146,7 +139,14 @@ void NearestSolver<T>::answer(std::size_t query, std::size_t name, std::span<con
       2 * u * (0.7 * (static_cast<double>(dims) + 4) * (slack / weight + 1) + (planes == 1 ? 1100 : 4100)) * s.sums[0] /
           weight +
       static_cast<double>(std::numeric_limits<T>::epsilon());
-  finish({1, name, nullptr, s.sums.data(), 1, group, values_.weighted, distance, with_bounds_ ? &bound : nullptr});
+  sink({.count = 1,
+        .first = caller_index,
+        .sums = s.sums.data(),
+        .stride = 1,
+        .columns = group,
+        .first_column = values_.weighted,
+        .reference = distance,
+        .bounds = with_bounds_ ? &bound : nullptr});
 }
 
 template class NearestSolver<float>;

@@ -1,22 +1,16 @@
 #pragma once
-// Queries far from every key: the same sums, relative to the nearest key, one query at a time in double. Two passes
-// over the keys (find the nearest, then weigh), lanes along the keys; most weights are exactly 0 and cost nothing
-// further.
-#include <array>
+// The answer for queries far from every key: the same sums relative to the nearest key, one query at a time in double.
+// Two passes over the keys (find the nearest, then weigh), lanes along the keys; most weights are exactly 0 and cost
+// nothing further.
 #include <span>
 
 #include "base/dispatch.hpp"
+#include "data/interval.hpp"
+#include "data/row_keys.hpp"
 #include "plan/request.hpp"
+#include "result/sink.hpp"
 
 namespace attnpool::detail {
-
-// Keys [begin, end).
-struct Interval {
-  std::size_t begin, end;
-};
-
-// The keys that a query sees; either may be empty.
-std::array<Interval, 2> visible_keys(const KeyRange& range, std::size_t query, std::size_t key_count);
 
 struct NearestScratch {
   std::vector<double> query, reference, weights, sums;
@@ -25,11 +19,11 @@ struct NearestScratch {
 template <class T>
 class NearestSolver {
  public:
-  NearestSolver(const PoolRequest<T>& call, const ScaledValues<T>& values);
+  NearestSolver(const PoolRequest<T>& request, const ScaledValues<T>& values);
   NearestScratch scratch() const;
-  // `query` of the call, from the keys in `seen`; named `name` to finish.
-  void answer(std::size_t query, std::size_t name, std::span<const Interval> seen, NearestScratch& scratch,
-              const Finish& finish) const;
+  // Computes query `query` of the request over the keys in `seen` and hands it to the sink under the caller's index.
+  void answer(std::size_t query, std::size_t caller_index, std::span<const Interval> seen, NearestScratch& scratch,
+              const Sink& sink) const;
 
  private:
   MatrixView<const T> queries_;

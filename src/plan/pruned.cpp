@@ -3,153 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "data/units.hpp"
+
 namespace attnpool::detail {
-namespace {
-
-// Sorts numbers, carrying the indices 0 .. n-1 along: least significant byte first, bytes that are all alike skipped.
-std::vector<std::uint32_t> sorted_indices(std::vector<std::uint64_t> numbers) {
-  const std::size_t n = numbers.size();
-  std::vector<std::uint64_t> other(n);
-  std::vector<std::uint32_t> indices(n), other_indices(n);
-  for (std::size_t i = 0; i < n; ++i) indices[i] = static_cast<std::uint32_t>(i);
-  for (int shift = 0; shift < 64; shift += 8) {
-    std::size_t place[257] = {};
-    for (const std::uint64_t x : numbers) ++place[(x >> shift & 255) + 1];
-    if (n == 0 || place[(numbers[0] >> shift & 255) + 1] == n) continue;
-    for (int b = 0; b < 256; ++b) place[b + 1] += place[b];
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t to = place[numbers[i] >> shift & 255]++;
-      other[to] = numbers[i];
-      other_indices[to] = indices[i];
-    }
-    numbers.swap(other);
-    indices.swap(other_indices);
-  }
-  return indices;
-}
-
-}  // namespace
-
-template <class T>
-void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, const Gaussian& score, std::size_t block) {
-  count_ = points.rows;
-  dims_ = points.cols;
-  block_ = block;
-  // Morton numbers: the bits of the coordinates, in cells of equal size in all dimensions, taken in turn. At most 8
-  // dimensions take part, the longest.
-  std::vector<std::size_t> longest(dims_);
-  std::vector<double> extent(dims_);
-  for (std::size_t d = 0; d < dims_; ++d) {
-    longest[d] = d;
-    extent[d] = box.half(d) * std::abs(score.w_of(d));
-  }
-  std::stable_sort(longest.begin(), longest.end(), [&](std::size_t a, std::size_t b) { return extent[a] > extent[b]; });
-  longest.resize(std::min<std::size_t>(dims_, 8));
-  const int bits = static_cast<int>(std::min<std::size_t>(52, 64 / longest.size()));
-  const double cells = std::ldexp(1.0, bits), half = std::max(extent[longest[0]], 1e-300);
-  std::vector<std::uint64_t> morton(count_, 0);
-  for (std::size_t i = 0; i < longest.size(); ++i) {
-    const std::size_t d = longest[i], turn = longest.size() - 1 - i;
-    const double middle = box.middle(d), scale = std::abs(score.w_of(d));
-    for (std::size_t k = 0; k < count_; ++k) {
-      const double x = ((static_cast<double>(points(k, d)) / 2 - middle / 2) * scale / half + 0.5) * cells;
-      const auto cell = static_cast<std::uint64_t>(x > 0 ? std::min(x, cells - 1) : 0);
-      if (longest.size() == 1) {
-        morton[k] = cell;
-        continue;
-      }
-      for (int b = 0; b < bits; ++b)
-        morton[k] |= (cell >> b & 1) << (static_cast<std::size_t>(b) * longest.size() + turn);
-    }
-  }
-  order_ = sorted_indices(std::move(morton));
-
-  leaves_ = 1;
-  while (leaves_ * block_ < count_) leaves_ *= 2;
-  constexpr double inf = std::numeric_limits<double>::infinity();
-  boxes_.resize(2 * leaves_ * 2 * dims_);
-  for (std::size_t node = 0; node < 2 * leaves_; ++node)
-    for (std::size_t d = 0; d < dims_; ++d) {
-      boxes_[(2 * node) * dims_ + d] = inf;
-      boxes_[(2 * node + 1) * dims_ + d] = -inf;
-    }
-  std::vector<double> x(dims_);
-  for (std::size_t i = 0; i < count_; ++i) {
-    for (std::size_t d = 0; d < dims_; ++d) x[d] = static_cast<double>(points(order_[i], d));
-    widen(leaves_ + i / block_, x.data(), x.data());
-  }
-  for (std::size_t node = leaves_ - 1; node > 0; --node)
-    for (const std::size_t child : {2 * node, 2 * node + 1})
-      widen(node, &boxes_[2 * child * dims_], &boxes_[(2 * child + 1) * dims_]);
-}
-
-void BlockTree::widen(std::size_t node, const double* low, const double* high) {
-  double *l = &boxes_[2 * node * dims_], *h = l + dims_;
-  for (std::size_t d = 0; d < dims_; ++d) {
-    l[d] = std::min(l[d], low[d]);
-    h[d] = std::max(h[d], high[d]);
-  }
-}
-
-void BlockTree::select(const double* low, const double* high, const double* scale, double margin, std::size_t least,
-                       std::vector<Interval>& runs) const {
-  // The least and the largest exponent between the boxes; a rounding or two does not matter beside the margin's bit.
-  const auto bounds = [&](std::size_t node, double& nearest, double& farthest) {
-    const double *l = &boxes_[2 * node * dims_], *h = l + dims_;
-    nearest = farthest = 0;
-    for (std::size_t d = 0; d < dims_; ++d) {
-      const double gap = std::max({l[d] - high[d], low[d] - h[d], 0.0}) * scale[d];
-      const double span = std::max(h[d] - low[d], high[d] - l[d]) * scale[d];
-      nearest += gap * gap;
-      farthest += span * span;
-    }
-  };
-  const auto points_in = [&](std::size_t leaf) {
-    return std::min(count_, (leaf + 1) * block_) - std::min(count_, leaf * block_);
-  };
-  struct Candidate {
-    std::size_t node;
-    double nearest;
-  };
-  constexpr double inf = std::numeric_limits<double>::infinity();
-  double best = inf;
-  std::vector<Candidate> open{{1, 0}}, found;
-  while (!open.empty()) {
-    const Candidate c = open.back();
-    open.pop_back();
-    if (c.nearest > best + margin) continue;
-    if (c.node >= leaves_) {
-      found.push_back(c);
-      double nearest, farthest;
-      bounds(c.node, nearest, farthest);
-      if (points_in(c.node - leaves_) >= least) best = std::min(best, farthest);
-      continue;
-    }
-    Candidate child[2];
-    double farthest;
-    for (std::size_t i = 0; i < 2; ++i) {
-      child[i].node = 2 * c.node + i;
-      bounds(child[i].node, child[i].nearest, farthest);
-    }
-    const std::size_t nearer = child[1].nearest < child[0].nearest ? 1 : 0;
-    for (const std::size_t i : {1 - nearer, nearer}) {
-      const bool empty = boxes_[2 * child[i].node * dims_] > boxes_[(2 * child[i].node + 1) * dims_];
-      if (!empty) open.push_back(child[i]);
-    }
-  }
-  std::erase_if(found, [&](const Candidate& c) { return c.nearest > best + margin; });
-  std::sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) { return a.node < b.node; });
-  runs.clear();
-  for (const Candidate& c : found) {
-    const std::size_t leaf = c.node - leaves_, begin = leaf * block_, end = begin + points_in(leaf);
-    if (!runs.empty() && runs.back().end == begin) {
-      runs.back().end = end;
-    } else {
-      runs.push_back({begin, end});
-    }
-  }
-}
-
 namespace {
 
 template <class T>
@@ -190,31 +46,30 @@ void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, con
 }
 
 template <class T>
-void run_pruned(const PoolRequest<T>& call, const ScaledValues<T>& values, PrunedWorkspace<T>& workspace,
-                const Finish& finish, const std::vector<std::uint32_t>* subset) {
-  const std::size_t dims = call.keys.cols;
+void run_pruned(const PoolRequest<T>& request, const ScaledValues<T>& values, PrunedWorkspace<T>& workspace,
+                const Sink& sink, const std::vector<std::uint32_t>* subset) {
+  const std::size_t dims = request.keys.cols;
   BoundingBox<T> box;
-  box.enclose(call.queries);  // a query that is not finite may lie anywhere in the order
+  box.enclose(request.queries);  // a query that is not finite may lie anywhere in the order
   BlockTree queries;
-  queries.build(call.queries, box, call.score, query_block);
-  std::vector<std::uint32_t> names = queries.order();
-  gather_rows(call.queries, names, workspace.queries);
+  queries.build(request.queries, box, request.score, query_block);
+  std::vector<std::uint32_t> caller_indices = queries.order();
+  gather_rows(request.queries, caller_indices, workspace.queries);
   if (subset)
-    for (std::uint32_t& name : names) name = (*subset)[name];
+    for (std::uint32_t& index : caller_indices) index = (*subset)[index];
 
-  const MatrixView<const T> ordered{workspace.queries.data(), call.queries.rows, dims};
-  std::vector<double> scale(dims);
-  for (std::size_t d = 0; d < dims; ++d) scale[d] = std::abs(call.score.w_of(d)) * exponent_scale;
+  const MatrixView<const T> ordered{workspace.queries.data(), request.queries.rows, dims};
+  const std::vector<double> scale = scales_of(request.score, dims);
   // Key weights may make the nearest key as light as the lightest.
   double lightest = 1;
-  for (std::size_t k = 0; values.weighted && k < call.keys.rows; ++k)
+  for (std::size_t k = 0; values.weighted && k < request.keys.rows; ++k)
     if (const double c = static_cast<double>(values.values[k * values.planes]); c > 0) lightest = std::min(lightest, c);
-  const double margin = std::log2(static_cast<double>(call.keys.rows) / lightest) + 2 -
+  const double margin = std::log2(static_cast<double>(request.keys.rows) / lightest) + 2 -
                         std::log2(static_cast<double>(std::numeric_limits<T>::epsilon()));
-  const std::size_t least = call.options.range.excludes_self() ? 2 : 1;  // one of two is not the query's own
+  const std::size_t least = request.options.range.excludes_self() ? 2 : 1;  // one of two is not the query's own
   Selection selection;
-  selection.query_order = names.data();
-  selection.key_count = call.keys.rows;
+  selection.query_order = caller_indices.data();
+  selection.key_count = request.keys.rows;
   selection.key_position = workspace.position.data();
   selection.select = [&](std::size_t first, std::size_t count, std::vector<Interval>& runs) {
     constexpr double inf = std::numeric_limits<double>::infinity();
@@ -228,14 +83,13 @@ void run_pruned(const PoolRequest<T>& call, const ScaledValues<T>& values, Prune
     workspace.tree.select(low.data(), high.data(), scale.data(), margin, least, runs);
   };
   const MatrixView<const T> keys{workspace.keys.data(), workspace.values.count, dims};
-  run_dense<T>({ordered, keys, call.score, call.moments, call.options}, workspace.values, workspace.dense, finish,
-               &selection);
+  run_dense<T>({ordered, keys, request.score, request.moments, request.options}, workspace.values, workspace.dense,
+               sink, &selection);
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                    \
-  template void BlockTree::build(MatrixView<const T>, const BoundingBox<T>&, const Gaussian&, std::size_t);        \
   template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Gaussian&, PrunedWorkspace<T>&); \
-  template void run_pruned(const PoolRequest<T>&, const ScaledValues<T>&, PrunedWorkspace<T>&, const Finish&,      \
+  template void run_pruned(const PoolRequest<T>&, const ScaledValues<T>&, PrunedWorkspace<T>&, const Sink&,        \
                            const std::vector<std::uint32_t>*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

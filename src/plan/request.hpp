@@ -1,13 +1,15 @@
 #pragma once
-// One call as the plans see it, validated.
+// One validated call as the plans see it.
 #include <attnpool/options.hpp>
+#include <attnpool/plan.hpp>
 #include <attnpool/score.hpp>
 #include <attnpool/view.hpp>
-#include <functional>
 
 #include "result/query_sums.hpp"
 
 namespace attnpool::detail {
+
+using Algorithm = attnpool::Plan;
 
 template <class T>
 struct PoolRequest {
@@ -15,10 +17,8 @@ struct PoolRequest {
   const Gaussian& score;
   Moments moments;
   const Options& options;
-};
 
-// Takes the sums of some queries; called concurrently for different queries, and again for a query that another method
-// answers better: the last call counts.
-using Finish = std::function<void(const QuerySums&)>;
+  bool wants_bounds() const { return !options.bounds.empty() || options.report; }
+};
 
 }  // namespace attnpool::detail

@@ -2,6 +2,19 @@
 
 namespace attnpool::detail {
 
+void keep_lanes(QuerySums& q, const bool* keep, double* sums, std::size_t rows, double* bounds, std::uint32_t* order) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < q.count; ++i) {
+    if (!keep[i]) continue;
+    order[kept] = q.order ? q.order[i] : static_cast<std::uint32_t>(i);
+    for (std::size_t r = 0; r < rows; ++r) sums[r * q.stride + kept] = sums[r * q.stride + i];
+    if (bounds) bounds[kept] = bounds[i];
+    ++kept;
+  }
+  q.count = kept;
+  q.order = order;
+}
+
 template <class T>
 void weighted_means(const ScaledValues<T>& values, const KeyRange& range, const QuerySums& q, std::size_t v,
                     double* mean) {

@@ -1,9 +1,10 @@
 #pragma once
-// What every plan hands over: the sums behind the answers of some queries.
+// What every plan computes: the weighted sums for a group of queries.
+#include <attnpool/range.hpp>
 #include <cstddef>
 #include <cstdint>
 
-#include "data/prepare.hpp"
+#include "data/scaled_values.hpp"
 
 namespace attnpool::detail {
 
@@ -18,22 +19,26 @@ inline std::size_t parameter_count(Moments moments, std::size_t dims) {
 // 2^-(e - reference), e the scaled squared distance. weight(0, lane) is 0 if the query saw no key and NaN if it is not
 // finite.
 struct QuerySums {
-  std::size_t count;           // of queries
-  std::size_t first;           // lane i is query first + i,
-  const std::uint32_t* order;  // or, unless null, order[i]
-  const double* sums;  // [parameters + 1][group][stride]: per parameter `skip` sums to pass over, then of weights,
-  std::size_t stride;  // then of values
-  std::size_t group, skip;
-  double reference;
-  const double* bounds;  // null, or of |mean - exact| / (largest - smallest value) of each lane
+  std::size_t count = 0;                 // of queries, one per lane
+  std::size_t first = 0;                 // lane i is query first + i,
+  const std::uint32_t* order = nullptr;  // or, unless null, first + order[i]
+  const double* sums = nullptr;  // [parameters + 1][columns][stride]: per parameter `first_column` sums to pass over,
+  std::size_t stride = 0;        // then that of weights, then those of values
+  std::size_t columns = 0, first_column = 0;
+  double reference = 0;
+  const double* bounds = nullptr;  // null, or of |mean - exact| / (largest - smallest value) of each lane
 
-  std::size_t query(std::size_t lane) const { return order ? order[lane] : first + lane; }
+  std::size_t query(std::size_t lane) const { return first + (order ? order[lane] : lane); }
   // p = 0: of w, p >= 1: of w * delta_(p - 1)^2
-  double weight(std::size_t p, std::size_t lane) const { return sums[(p * group + skip) * stride + lane]; }
+  double weight(std::size_t p, std::size_t lane) const { return sums[(p * columns + first_column) * stride + lane]; }
   double value(std::size_t p, std::size_t v, std::size_t lane) const {
-    return sums[(p * group + skip + 1 + v) * stride + lane];
+    return sums[(p * columns + first_column + 1 + v) * stride + lane];
   }
 };
+
+// Leaves in q only the lanes with keep[lane]. Their columns of `sums`, q's own [rows][q.stride], and their bounds (or
+// null) move to the front; order [q.count] receives their queries.
+void keep_lanes(QuerySums& q, const bool* keep, double* sums, std::size_t rows, double* bounds, std::uint32_t* order);
 
 // mean[lane] = the weighted mean of column v, with the middle, the unit and the hull of the column put back. NaN if the
 // query saw nothing.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "data/prepare.hpp"
+#include "data/units.hpp"
 #include "routine_table.hpp"
 
 namespace attnpool::detail {

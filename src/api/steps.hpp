@@ -1,0 +1,26 @@
+#pragma once
+// The steps that several public functions share: checking views, and carrying out a request with a prepared workspace.
+#include <attnpool/gradient.hpp>
+
+#include "plan/choose.hpp"
+
+namespace attnpool::detail {
+
+inline Moments moments_of(const Gaussian& score) {
+  return score.is_scalar() ? Moments::scalar : Moments::per_dimension;
+}
+
+// The checks of pool() on its views.
+template <class T>
+void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out);
+
+// pool() with a workspace that has been prepared for its values.
+template <class T>
+void pool_with(const PoolRequest<T>& request, MatrixView<T> out, Workspace<T>& workspace);
+
+// loss_gradient() of a prepared request; no gradient if request.moments is none.
+template <class T>
+LossAndGradient loss_gradient(const PoolRequest<T>& request, MatrixView<const T> targets, Loss loss,
+                              Workspace<T>& workspace);
+
+}  // namespace attnpool::detail

@@ -1,0 +1,33 @@
+#pragma once
+#include <attnpool/score.hpp>
+#include <attnpool/view.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "data/bounding_box.hpp"
+#include "data/interval.hpp"
+
+namespace attnpool::detail {
+
+// Points in the order of their Morton numbers, in blocks of `block`, with a binary tree of bounding boxes over them.
+class BlockTree {
+ public:
+  template <class T>
+  void build(MatrixView<const T> points, const BoundingBox<T>& box, const Gaussian& score, std::size_t block);
+
+  const std::vector<std::uint32_t>& order() const { return order_; }
+  // Runs of points, ascending, that may weigh more than 2^-margin of the nearest's weight for a query in the box
+  // [low, high]. Exponents are sums of (scale * difference)^2. A nearest point is trusted if its block has `least`.
+  void select(const double* low, const double* high, const double* scale, double margin, std::size_t least,
+              std::vector<Interval>& runs) const;
+
+ private:
+  std::size_t count_ = 0, dims_ = 0, block_ = 1, leaves_ = 0;
+  std::vector<std::uint32_t> order_;
+  std::vector<double> boxes_;  // [2 leaves][2][dims]: node n has children 2n and 2n + 1, the root is 1
+
+  void widen(std::size_t node, const double* low, const double* high);
+};
+
+}  // namespace attnpool::detail

@@ -1,0 +1,37 @@
+#include "plan/cost_model.hpp"
+
+namespace attnpool::detail::cost {
+
+double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size) {
+  const bool single = element_size == 4;
+  const double lanes = 32 / static_cast<double>(element_size);
+  const double columns = planes == 1 ? 2 : 4 + 1.2 * static_cast<double>(planes);
+  const double operations =
+      (single ? 11 : 16) + 2 * static_cast<double>(dims) + columns * (1 + static_cast<double>(parameters));
+  return operations * 0.12e-9 / lanes * 0.7;
+}
+
+double far_pair(double far, std::size_t dims) { return far * (1.5e-9 + 0.4e-9 * static_cast<double>(dims)); }
+
+double dense(double queries, double keys, double pair) { return queries * keys * pair + 5e-9 * keys + 1e-6; }
+
+double pruned(double queries, double keys, std::size_t dims, double visited, double pair) {
+  return queries * keys * visited * pair + 120e-9 * queries + (dims > 1 ? 400e-9 : 100e-9) * keys;
+}
+
+double ordering(double keys) { return 80e-9 * keys; }
+
+double grid(const GridWork& w) {
+  constexpr double lanes = 4;
+  const double registers = w.cell / lanes;
+  const double matrices = w.reach * w.terms * w.terms * (w.sets == 1 ? 30 : 60);
+  // Points in the order of their boxes are fetched from all over memory.
+  const double fetching = w.dims > 1 && w.keys + w.queries > 3e5 ? 70 * (w.keys + w.queries) : 0;
+  return 1e-9 * (60e3 + matrices + fetching + w.keys * (10 + 0.4 * registers * w.planes) +
+                 w.boxes * w.neighbours * (4 + 0.3 * w.terms * registers * w.planes * w.sets) +
+                 w.queries * (8 + w.sets * w.planes * (3 + 0.4 * registers)));
+}
+
+double grid_operations(double queries, double keys) { return 20 * (queries + keys); }
+
+}  // namespace attnpool::detail::cost

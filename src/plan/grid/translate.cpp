@@ -1,0 +1,73 @@
+#include <algorithm>
+
+#include "base/threads.hpp"
+#include "plan/grid/grid.hpp"
+
+namespace attnpool::detail {
+
+// Carries the sums of every box to its neighbours along dimension `dim`, whose boxes are `stride` apart.
+template <class T>
+void Grid<T>::translate_along(std::size_t dim, std::size_t stride, int threads) {
+  const std::size_t size = box_size(), matrix = shape_.terms * shape_.row;
+  const GridRoutines& routines = active_table().grid;
+  const Expansion& expansion = *expansions_[dim];
+  const std::size_t along = boxes_.axes[dim].boxes, reach = expansion.reach();
+  const bool scalar = built_.moments == Moments::scalar, with_moments = built_.moments != Moments::none;
+  std::vector<double> decay(reach + 1);
+  for (std::size_t o = 0; o <= reach; ++o) decay[o] = expansion.decay(o);
+  std::vector<AlignedVector<double>> out(!with_moments ? 1 : scalar ? 2 : dim + 2);
+  for (auto& set : out) set.resize(boxes_.count * size);
+  std::vector<unsigned char> reached(boxes_.count);
+  std::vector<double> near(boxes_.count);
+
+  const auto translate_to = [&](std::size_t cell) {
+    const std::size_t box = cell / stride % along;
+    const std::size_t first = box > reach ? box - reach : 0, last = std::min(along - 1, box + reach);
+    const std::size_t source = cell - (box - first) * stride, sources = last - first + 1;
+    for (auto& set : out) std::fill_n(set.data() + cell * size, size, 0.0);
+    for (std::size_t s = 0; s < sources; ++s) {
+      reached[cell] |= occupied_[source + s * stride];
+      near[cell] += near_[source + s * stride] * decay[first + s > box ? first + s - box : box - first - s];
+    }
+    if (!reached[cell]) return;
+    const auto carry = [&](std::size_t from, const double* matrices, std::size_t to) {
+      routines.translate({.shape = shape_,
+                          .dim = dim,
+                          .source = sets_[from].data() + source * size,
+                          .source_stride = stride * size,
+                          .occupied = occupied_.data() + source,
+                          .occupied_stride = stride,
+                          .source_count = sources,
+                          .matrices = matrices + (first + reach - box) * matrix,
+                          .target = out[to].data() + cell * size});
+    };
+    for (std::size_t set = 0; set < sets_.size(); ++set) carry(set, expansion.gaussian(), set);
+    if (with_moments) carry(0, expansion.moment(), scalar ? 1 : dim + 1);
+  };
+  const std::size_t per_task = std::max<std::size_t>(1, boxes_.count / 256),
+                    tasks = (boxes_.count + per_task - 1) / per_task;
+  parallel_for(tasks, threads, {}, [&](std::size_t task, int) {
+    for (std::size_t cell = task * per_task; cell < std::min(boxes_.count, (task + 1) * per_task); ++cell)
+      translate_to(cell);
+  });
+  sets_ = std::move(out);
+  near_ = std::move(near);
+  occupied_ = std::move(reached);
+}
+
+template <class T>
+void Grid<T>::translate(int threads) {
+  near_.resize(boxes_.count);
+  for (std::size_t cell = 0; cell < boxes_.count; ++cell)
+    near_[cell] = occupied_[cell] ? sets_[0][cell * box_size()] : 0;
+  std::size_t stride = boxes_.count;
+  for (std::size_t d = 0; d < shape_.dims; ++d) {
+    stride /= boxes_.axes[d].boxes;
+    translate_along(d, stride, threads);
+  }
+}
+
+template void Grid<float>::translate(int);
+template void Grid<double>::translate(int);
+
+}  // namespace attnpool::detail
