@@ -1,12 +1,17 @@
 // One query against many keys; lanes are keys. Distances are relative to a reference key r,
 //   |q - k|^2 - |q - r|^2 = sum_d (r - k) ((q - r) + (q - k)),
-// which loses nothing however far the query is from all keys; with r the nearest key it is the negated exponent.
+// which loses nothing however far the query is from all keys; with r the nearest key it is the negated exponent. A bias
+// per key may be added (see RowTask).
 
 // relative() of n <= 16 keys from k on, and of 0 for the rest of the group.
 template <class T>
 inline Group<T> relative_group(const RowTask<T>& task, std::size_t k, std::size_t n) {
   Group<T> e = broadcast_group(T(0));
   T staged[16] = {};
+  if (task.bias) {
+    for (std::size_t j = 0; j < n; ++j) staged[j] = task.bias[k + j] - task.reference_bias;
+    e = load_group(staged);
+  }
   for (std::size_t d = 0; d < task.dims; ++d) {
     const T* keys = task.keys + d * task.key_stride + k;
     if (n < 16) {

@@ -52,7 +52,8 @@ struct BlockTask {
 
 // One query against many keys. Lanes are keys, keys are [dims][key_stride] (transposed).
 // relative(k) = |q - k|^2 - |q - r|^2 in units of the exponent = sum_d factor (r - k) ((q - r) + (q - k)): nothing
-// cancels near the reference key r, however far q is.
+// cancels near the reference key r, however far q is. Key weights are powers of two here: with `bias`, bias[k] -
+// reference_bias is added to relative(k); a bias may be inf, and the key then has no weight.
 template <class T>
 struct RowTask {
   const T* query;      // [dims]
@@ -62,6 +63,8 @@ struct RowTask {
   std::size_t key_stride;
   std::size_t key_count;
   std::size_t dims;
+  const T* bias;  // [key_count], or null
+  T reference_bias;
 };
 
 // Few queries, many keys: one query, a stretch of keys and values as the user gave them, read once. Lanes are keys, or

@@ -46,6 +46,7 @@ class KeyRange {
   /// True if every query sees the same interval.
   constexpr bool is_same_for_all_queries() const { return !follows_query_ && !excludes_; }
   constexpr bool excludes_self() const { return excludes_; }
+  friend constexpr bool operator==(const KeyRange&, const KeyRange&) = default;
 
  private:
   static constexpr std::ptrdiff_t unbounded = static_cast<std::ptrdiff_t>(static_cast<std::size_t>(-1) >> 2);

@@ -6,7 +6,8 @@
 
 /// The textbook functions: one thread, double (long double where stated) inside, two passes, no cleverness and no code
 /// shared with the routines. They are the yardstick of the tests and the scalar baseline of the benchmarks. Same shapes,
-/// same special cases, same names; options.range is respected, the rest of options is not used.
+/// same special cases, same names; options.range and options.key_weights count, and any other option that is set throws
+/// std::invalid_argument.
 namespace attnpool::reference {
 
 template <class T>

@@ -38,7 +38,7 @@ class PoolState {
   std::size_t query_count_, dims_, value_cols_;
   Gaussian score_;
   std::vector<T> queries_;
-  std::vector<double> m_, l_, acc_;
+  std::vector<double> m_, l_, acc_;  // m_ in base two: l counts weights in units of 2^m
 };
 
 }  // namespace attnpool

@@ -50,6 +50,7 @@ template <class T>
 LossAndGradient Prepared<T>::leave_one_out(const Gaussian& score, Loss loss, bool with_gradient,
                                            const Options& options) {
   detail::check_dimensions(score, state_->keys.cols);
+  detail::check_unused(options, "leave_one_out", detail::uses_key_weights | detail::uses_plan | detail::uses_report);
   Options all = state_->completed(options, state_->keys.rows);
   all.range = KeyRange::all_but_self();
   const detail::Moments moments = with_gradient ? detail::moments_of(score) : detail::Moments::none;

@@ -3,6 +3,8 @@
 #include <limits>
 #include <vector>
 
+#include "plan/choose.hpp"
+
 namespace attnpool::reference {
 namespace {
 
@@ -14,16 +16,31 @@ double difference(const In<T>& queries, const In<T>& keys, std::size_t q, std::s
   return static_cast<double>(queries(q, d)) - static_cast<double>(keys(k, d));
 }
 
-// Normalised weights of one query over all keys, 0 where it may not look; all NaN if it sees none or is not finite.
+// Which keys query q sees, and with which weights.
+struct Visible {
+  const Options& options;
+  std::size_t q, key_count;
+
+  double weight(std::size_t k) const { return options.key_weights.empty() ? 1 : options.key_weights[k]; }
+  bool contains(std::size_t k) const { return options.range.contains(q, k, key_count) && weight(k) > 0; }
+};
+
+// The options that count here; the others have nothing to say, so they are refused.
+void check(const Options& options, const char* function, std::size_t query_count, std::size_t key_count) {
+  detail::check_unused(options, function, detail::uses_range | detail::uses_key_weights);
+  detail::check_options(options, query_count, key_count, 1);
+}
+
+// Normalised weights of one query over all keys, 0 for those it does not see; all NaN if it sees none or is not finite.
 template <class T>
-std::vector<double> weights_of(In<T> queries, In<T> keys, const Gaussian& score, const KeyRange& range, std::size_t q) {
+std::vector<double> weights_of(In<T> queries, In<T> keys, const Gaussian& score, const Visible& visible) {
   std::vector<double> p(keys.rows, -inf);
   double max = -inf;
   for (std::size_t k = 0; k < keys.rows; ++k) {
-    if (!range.contains(q, k, keys.rows)) continue;
-    double s = 0;
+    if (!visible.contains(k)) continue;
+    double s = std::log(visible.weight(k));
     for (std::size_t d = 0; d < keys.cols; ++d) {
-      const double u = score.w_of(d) * difference<T>(queries, keys, q, k, d);
+      const double u = score.w_of(d) * difference<T>(queries, keys, visible.q, k, d);
       s -= u * u / 2;
     }
     p[k] = s;
@@ -40,11 +57,11 @@ std::vector<double> weights_of(In<T> queries, In<T> keys, const Gaussian& score,
 
 // A query that sees a value which is not finite sums just those, whatever their weights.
 template <class T>
-double weighted_mean(const std::vector<double>& p, In<T> values, const KeyRange& range, std::size_t q, std::size_t v) {
+double weighted_mean(const std::vector<double>& p, In<T> values, const Visible& visible, std::size_t v) {
   double mean = 0, irregular = 0;
   bool seen = false;
   for (std::size_t k = 0; k < p.size(); ++k) {
-    if (!range.contains(q, k, p.size())) continue;
+    if (!visible.contains(k)) continue;
     seen = true;
     const double value = static_cast<double>(values(k, v));
     if (!std::isfinite(value))
@@ -102,34 +119,38 @@ void average_pool(In<T> values, MatrixView<T> out) {
 
 template <class T>
 void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
+  check(options, "reference::pool", queries.rows, keys.rows);
   for (std::size_t q = 0; q < queries.rows; ++q) {
-    const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
+    const Visible visible{options, q, keys.rows};
+    const std::vector<double> p = weights_of<T>(queries, keys, score, visible);
     for (std::size_t v = 0; v < values.cols; ++v)
-      out(q, v) = static_cast<T>(weighted_mean<T>(p, values, options.range, q, v));
+      out(q, v) = static_cast<T>(weighted_mean<T>(p, values, visible, v));
   }
 }
 
 template <class T>
 void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
                        const Options& options) {
+  check(options, "reference::attention_weights", queries.rows, keys.rows);
   for (std::size_t q = 0; q < queries.rows; ++q) {
-    const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
-    for (std::size_t k = 0; k < keys.rows; ++k) {
-      const bool sees_none = options.range.begin(q, keys.rows) == options.range.end(q, keys.rows) ||
-                             (keys.rows == 1 && !options.range.contains(q, 0, 1));
-      weights(q, k) = sees_none ? T(0) : static_cast<T>(p[k]);
-    }
+    const Visible visible{options, q, keys.rows};
+    const std::vector<double> p = weights_of<T>(queries, keys, score, visible);
+    bool sees_none = true;
+    for (std::size_t k = 0; k < keys.rows; ++k) sees_none &= !visible.contains(k);
+    for (std::size_t k = 0; k < keys.rows; ++k) weights(q, k) = sees_none ? T(0) : static_cast<T>(p[k]);
   }
 }
 
 template <class T>
 void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
                    MatrixView<T> gradient, const Options& options) {
+  check(options, "reference::pool_gradient", queries.rows, keys.rows);
   const std::size_t parameters = score.w().size();
   for (std::size_t q = 0; q < queries.rows; ++q) {
-    const std::vector<double> p = weights_of<T>(queries, keys, score, options.range, q);
+    const Visible visible{options, q, keys.rows};
+    const std::vector<double> p = weights_of<T>(queries, keys, score, visible);
     for (std::size_t v = 0; v < values.cols; ++v) {
-      const double mean = weighted_mean<T>(p, values, options.range, q, v);
+      const double mean = weighted_mean<T>(p, values, visible, v);
       out(q, v) = static_cast<T>(mean);
       for (std::size_t i = 0; i < parameters; ++i) {
         double sum = 0;  // sum_k p_k (v_k - mean) ds_k/dw_i

@@ -8,6 +8,7 @@
 #include "base/threads.hpp"
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
+#include "plan/choose.hpp"
 
 namespace attnpool {
 namespace {
@@ -49,6 +50,7 @@ void softmax(In<T> scores, MatrixView<T> out, const Options& options) {
   detail::check_equal("out", "columns", out.cols, scores.cols, "scores");
   const bool in_place = out.data == scores.data && out.row_stride == scores.row_stride;
   if (!in_place) detail::check_no_overlap("out", out, "scores", scores);
+  detail::check_unused(options, "softmax", 0);
   const detail::Routines<T>& routines = detail::active_routines<T>();
   const int threads =
       detail::threads_for(options.threads, 14.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
@@ -73,6 +75,7 @@ void log_sum_exp(In<T> scores, T* out, const Options& options) {
   detail::check_view("scores", scores);
   if (scores.rows > 0 && !out) detail::bad_argument("out", "is null for " + detail::to_string(scores.rows) + " rows");
   detail::check_no_overlap<T>("out", {out, scores.rows ? std::size_t{1} : 0, scores.rows}, "scores", scores);
+  detail::check_unused(options, "log_sum_exp", 0);
   const detail::Routines<T>& routines = detail::active_routines<T>();
   const int threads =
       detail::threads_for(options.threads, 12.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));

@@ -22,7 +22,7 @@ void merge_into(double& m, double& l, double* acc, double m2, double l2, const d
     std::copy(acc2, acc2 + cols, acc);
     return;
   }
-  const double larger = std::max(m, m2), f = std::exp(m - larger), f2 = std::exp(m2 - larger);
+  const double larger = std::max(m, m2), f = std::exp2(m - larger), f2 = std::exp2(m2 - larger);
   m = larger;
   l = l * f + l2 * f2;
   // A factor of 0 must not meet an infinite sum.
@@ -53,9 +53,12 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   detail::check_equal("keys", "columns", keys.cols, dims_, "queries");
   detail::check_equal("values", "columns", values.cols, value_cols_, "value_cols");
   detail::check_equal("values", "rows", values.rows, keys.rows, "keys");
+  Options used = options;
+  if (used.plan == Plan::dense) used.plan = Plan::automatic;  // which is what dense means here
+  detail::check_unused(used, "PoolState::update", detail::uses_range | detail::uses_key_weights);
+  detail::check_options(options, query_count_, keys.rows, dims_);
   if (keys.rows == 0) return;
   PoolState chunk(MatrixView<const T>(queries_.data(), query_count_, dims_), value_cols_, score_);
-  detail::check_options(options, query_count_, keys.rows, dims_);
   detail::ScaledValues<T> prepared;
   prepared.prepare(values, options.key_weights);
   prepared.pack();
@@ -63,15 +66,15 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   const MatrixView<const T> queries(queries_.data(), query_count_, dims_);
   const detail::Sink sink = [&](const detail::QuerySums& q) {
     for (std::size_t i = 0; i < q.count; ++i) {
-      const double l = q.weight(0, i) * prepared.heaviest;
+      const double l = q.weight(0, i);
       const std::size_t query = q.query(i);
-      chunk.m_[query] = -ln2 * q.reference;
+      chunk.m_[query] = -q.reference;
       chunk.l_[query] = l;
       for (std::size_t v = 0; v < value_cols_; ++v) {
         const double irregular = prepared.irregular(options.range, query, v);
         chunk.acc_[query * value_cols_ + v] =
             irregular != 0 ? irregular
-                           : prepared.unit[v] * (q.value(0, v, i) * prepared.heaviest) + prepared.middle[v] * l;
+                           : prepared.unit[v] * q.value(0, v, i) + prepared.middle[v] * l;
       }
     }
   };
@@ -109,7 +112,7 @@ template <class T>
 void PoolState<T>::log_sum_exp(T* out) const {
   if (query_count_ > 0 && !out)
     detail::bad_argument("out", "is null for " + detail::to_string(query_count_) + " queries");
-  for (std::size_t q = 0; q < query_count_; ++q) out[q] = static_cast<T>(m_[q] + std::log(l_[q]));
+  for (std::size_t q = 0; q < query_count_; ++q) out[q] = static_cast<T>(ln2 * m_[q] + std::log(l_[q]));
 }
 
 template class PoolState<float>;

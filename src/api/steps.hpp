@@ -18,6 +18,10 @@ void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, 
 template <class T>
 void pool_with(const PoolRequest<T>& request, MatrixView<T> out, Workspace<T>& workspace);
 
+// Bounds and report of a request that the dense plan has answered for every query.
+template <class T>
+void report_dense(const PoolRequest<T>& request, Workspace<T>& workspace);
+
 // loss_gradient() of a prepared request; no gradient if request.moments is none.
 template <class T>
 LossAndGradient loss_gradient(const PoolRequest<T>& request, MatrixView<const T> targets, Loss loss,

@@ -5,6 +5,7 @@
 
 #include "base/validate.hpp"
 #include "data/bounding_box.hpp"
+#include "data/key_weight.hpp"
 #include "data/units.hpp"
 
 namespace attnpool::detail {
@@ -18,7 +19,8 @@ constexpr double farthest = sizeof(S) == sizeof(float) ? 0x1p60 : 0x1p500;
 
 template <class S>
 template <class T>
-RowKeys<S>::RowKeys(MatrixView<const T> in, const Gaussian& score) : count(in.rows), dims(in.cols) {
+RowKeys<S>::RowKeys(MatrixView<const T> in, const Gaussian& score, std::span<const double> key_weights)
+    : count(in.rows), dims(in.cols) {
   BoundingBox<T> box;
   enclose_keys(box, in);
   constexpr int largest_size = sizeof(S) == sizeof(float) ? 50 : 480;
@@ -35,13 +37,11 @@ RowKeys<S>::RowKeys(MatrixView<const T> in, const Gaussian& score) : count(in.ro
   keys.resize(checked_product("keys", count, dims));
   for (std::size_t d = 0; d < dims; ++d)
     for (std::size_t k = 0; k < count; ++k) keys[d * count + k] = coordinate(static_cast<double>(in(k, d)), d);
-}
-
-template <class S>
-template <class T>
-RowKeys<S>::RowKeys(MatrixView<const T> in, const Gaussian& score, const ScaledValues<T>& values) : RowKeys(in, score) {
-  for (std::size_t k = 0; k < count && values.weighted; ++k)
-    if (!values.sees(k)) keys[k] = static_cast<S>(farthest<S>);
+  for (const double c : key_weights) {
+    const KeyWeight weight = split_weight(c);
+    bias.push_back(static_cast<S>(-weight.exponent));
+    mantissa.push_back(static_cast<S>(weight.mantissa));
+  }
 }
 
 template <class S>
@@ -51,10 +51,8 @@ S RowKeys<S>::coordinate(double x, std::size_t d) const {
 
 template struct RowKeys<float>;
 template struct RowKeys<double>;
-template RowKeys<float>::RowKeys(MatrixView<const float>, const Gaussian&);
-template RowKeys<double>::RowKeys(MatrixView<const float>, const Gaussian&);
-template RowKeys<double>::RowKeys(MatrixView<const double>, const Gaussian&);
-template RowKeys<double>::RowKeys(MatrixView<const float>, const Gaussian&, const ScaledValues<float>&);
-template RowKeys<double>::RowKeys(MatrixView<const double>, const Gaussian&, const ScaledValues<double>&);
+template RowKeys<float>::RowKeys(MatrixView<const float>, const Gaussian&, std::span<const double>);
+template RowKeys<double>::RowKeys(MatrixView<const float>, const Gaussian&, std::span<const double>);
+template RowKeys<double>::RowKeys(MatrixView<const double>, const Gaussian&, std::span<const double>);
 
 }  // namespace attnpool::detail

@@ -19,7 +19,8 @@ void ScaledValues<T>::prepare(MatrixView<const T> in, std::span<const double> ke
   weighted = !key_weights.empty();
   planes = cols + weighted;
   total_weight = static_cast<double>(count);
-  heaviest = weighted ? std::max(*std::max_element(key_weights.begin(), key_weights.end()), 1e-300) : 1;
+  const double heaviest = weighted ? *std::max_element(key_weights.begin(), key_weights.end()) : 1;
+  weight_exponent = weighted && heaviest > 0 ? std::ilogb(heaviest) + 1 : 0;
   regular_ = box_.enclose(in, threads) && !weighted;
   if (regular_) {
     smallest = box_.low;
@@ -52,15 +53,15 @@ void ScaledValues<T>::prepare(MatrixView<const T> in, std::span<const double> ke
   bool irregular = false;
   if (weighted) total_weight = 0;
   for (std::size_t k = 0; k < count; ++k) {
-    if (weighted) total_weight += key_weights[k] / heaviest;
-    for (std::size_t c = 0; c < cols; ++c) irregular |= sees(k) && !std::isfinite(in(k, c));
+    if (weighted) total_weight += std::ldexp(key_weights[k], -weight_exponent);
+    for (std::size_t c = 0; c < cols; ++c) irregular |= has_weight(k) && !std::isfinite(in(k, c));
   }
   if (!irregular) return;
   irregular_.resize(checked_product("values", count + 1, cols));
   for (std::size_t k = 0; k < count; ++k)
     for (std::size_t c = 0; c < cols; ++c) {
       Counts n = irregular_[k * cols + c];
-      if (sees(k)) {
+      if (has_weight(k)) {
         n.nan += std::isnan(in(k, c));
         n.positive += std::isinf(in(k, c)) && in(k, c) > 0;
         n.negative += std::isinf(in(k, c)) && in(k, c) < 0;
@@ -80,6 +81,31 @@ void ScaledValues<T>::pack() {
     factors(k, all.data());
     for (std::size_t p = 0; p < planes; ++p) values[k * planes + p] = static_cast<T>(all[1 + cols - planes + p]);
   }
+}
+
+template <class T>
+void ScaledValues<T>::take_rows(const ScaledValues& other, const std::vector<std::uint32_t>& order) {
+  count = order.size();
+  cols = other.cols;
+  planes = other.planes;
+  weighted = other.weighted;
+  weight_exponent = other.weight_exponent;
+  values.resize(count * planes);
+  for (std::size_t i = 0; i < count; ++i)
+    std::copy_n(other.values.data() + order[i] * planes, planes, values.data() + i * planes);
+  own_rows_.clear();
+  own_weights_.clear();
+  if (weighted) {
+    middle = other.middle;
+    per_unit_ = other.per_unit_;
+    regular_ = false;
+    for (const std::uint32_t k : order) {
+      own_rows_.insert(own_rows_.end(), other.raw_.row(k), other.raw_.row(k) + cols);
+      own_weights_.push_back(other.weights_[k]);
+    }
+  }
+  raw_ = {own_rows_.data(), own_weights_.size(), cols};
+  weights_ = own_weights_;
 }
 
 template <class T>

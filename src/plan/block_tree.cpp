@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+
+#include "data/key_weight.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -92,7 +95,21 @@ void BlockTree::widen(std::size_t node, const double* low, const double* high) {
   }
 }
 
-void BlockTree::select(const double* low, const double* high, const double* scale, double margin, std::size_t least,
+void BlockTree::weigh(std::span<const double> key_weights) {
+  constexpr double none = -std::numeric_limits<double>::infinity();
+  heaviest_.assign(key_weights.empty() ? 0 : 2 * leaves_, none);
+  second_.assign(key_weights.empty() ? 0 : leaves_, none);
+  for (std::size_t i = 0; i < key_weights.size(); ++i) {
+    const std::size_t leaf = i / block_;
+    double &largest = heaviest_[leaves_ + leaf], smaller = split_weight(key_weights[i]).exponent + 1;
+    if (smaller > largest) std::swap(smaller, largest);
+    second_[leaf] = std::max(second_[leaf], smaller);
+  }
+  for (std::size_t node = leaves_ - 1; node > 0 && !key_weights.empty(); --node)
+    heaviest_[node] = std::max(heaviest_[2 * node], heaviest_[2 * node + 1]);
+}
+
+void BlockTree::select(const double* low, const double* high, const double* scale, double margin, bool leaves_one_out,
                        std::vector<Interval>& runs) const {
   // The least and the largest exponent between the boxes; a rounding or two does not matter beside the margin's bit.
   const auto bounds = [&](std::size_t node, double& nearest, double& farthest) {
@@ -104,6 +121,7 @@ void BlockTree::select(const double* low, const double* high, const double* scal
       nearest += gap * gap;
       farthest += span * span;
     }
+    if (!heaviest_.empty()) nearest -= heaviest_[node];
   };
   const auto points_in = [&](std::size_t leaf) {
     return std::min(count_, (leaf + 1) * block_) - std::min(count_, leaf * block_);
@@ -114,7 +132,7 @@ void BlockTree::select(const double* low, const double* high, const double* scal
   };
   constexpr double inf = std::numeric_limits<double>::infinity();
   double best = inf;
-  std::vector<Candidate> open{{1, 0}}, found;
+  std::vector<Candidate> open{{1, -inf}}, found;
   while (!open.empty()) {
     const Candidate c = open.back();
     open.pop_back();
@@ -123,7 +141,10 @@ void BlockTree::select(const double* low, const double* high, const double* scal
       found.push_back(c);
       double nearest, farthest;
       bounds(c.node, nearest, farthest);
-      if (points_in(c.node - leaves_) >= least) best = std::min(best, farthest);
+      const std::size_t leaf = c.node - leaves_;
+      // Weights are rounded up to powers of two, so a key may weigh half of that: one more in its exponent.
+      const double weight = heaviest_.empty() ? 0 : (leaves_one_out ? second_[leaf] : heaviest_[c.node]) - 1;
+      if (points_in(leaf) >= (leaves_one_out ? 2 : 1)) best = std::min(best, farthest - weight);
       continue;
     }
     Candidate child[2];

@@ -3,6 +3,7 @@
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/bounding_box.hpp"
@@ -16,16 +17,22 @@ class BlockTree {
   template <class T>
   void build(MatrixView<const T> points, const BoundingBox<T>& box, const Gaussian& score, std::size_t block);
 
+  // Key weights > 0 of the points in order(), or empty.
+  void weigh(std::span<const double> key_weights);
+
   const std::vector<std::uint32_t>& order() const { return order_; }
   // Runs of points, ascending, that may weigh more than 2^-margin of the nearest's weight for a query in the box
-  // [low, high]. Exponents are sums of (scale * difference)^2. A nearest point is trusted if its block has `least`.
-  void select(const double* low, const double* high, const double* scale, double margin, std::size_t least,
+  // [low, high]. Exponents are sums of (scale * difference)^2 less log2 of the key weight. The nearest point may be the
+  // query's own, which does not count, if `leaves_one_out`.
+  void select(const double* low, const double* high, const double* scale, double margin, bool leaves_one_out,
               std::vector<Interval>& runs) const;
 
  private:
   std::size_t count_ = 0, dims_ = 0, block_ = 1, leaves_ = 0;
   std::vector<std::uint32_t> order_;
   std::vector<double> boxes_;  // [2 leaves][2][dims]: node n has children 2n and 2n + 1, the root is 1
+  // log2 of key weights, rounded up: the largest in each node and the second largest in each leaf. Empty: all weigh 1.
+  std::vector<double> heaviest_, second_;
 
   void widen(std::size_t node, const double* low, const double* high);
 };

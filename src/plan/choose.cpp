@@ -124,6 +124,18 @@ double dense_error(const PoolRequest<T>& full, Workspace<T>& workspace) {
   return pool_error<T>(request.keys.cols, reach) + 2 * static_cast<double>(std::numeric_limits<T>::epsilon());
 }
 
+void check_unused(const Options& options, const std::string& function, unsigned used) {
+  const auto refuse = [&](unsigned use, bool is_set, const char* name) {
+    if (is_set && (used & use) == 0) bad_argument(name, "is not an option of " + function + "()");
+  };
+  refuse(uses_range, options.range != KeyRange::all(), "range");
+  refuse(uses_key_weights, !options.key_weights.empty(), "key_weights");
+  refuse(uses_plan, options.plan != Algorithm::automatic, "plan");
+  refuse(uses_plan, options.tolerance != 0, "tolerance");
+  refuse(uses_bounds, !options.bounds.empty(), "bounds");
+  refuse(uses_report, options.report != nullptr, "report");
+}
+
 void check_options(const Options& options, std::size_t query_count, std::size_t key_count, std::size_t dims) {
   if (options.tolerance != 0 && !(options.tolerance >= least_tolerance && options.tolerance <= largest_tolerance))
     bad_argument("tolerance", "must be 0 (automatic) or in [" + to_string(least_tolerance) + ", " +

@@ -212,7 +212,8 @@ struct DensePlan {
                 .sums = s.totals.data(),
                 .stride = query_block,
                 .columns = 1 + values.planes,
-                .first_column = values.weighted};
+                .first_column = values.weighted,
+                .reference = static_cast<double>(-values.weight_exponent)};
     double* weight = s.totals.data() + (values.weighted ? query_block : 0);
     std::size_t small = 0;
     for (std::size_t i = 0; i < count; ++i) small += !(weight[i] >= smallest_sum);

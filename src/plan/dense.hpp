@@ -4,7 +4,7 @@
 //   they are added in double in the order of the chunks, whether one thread walks the chunks of a block or several share
 //   them, so the bits do not depend on the number of threads.
 // A Gaussian score is never above 0, so the routines need no running maximum; the few queries whose weights come out too
-// small are answered relative to their nearest key instead (nearest.hpp).
+// small are answered relative to the key that weighs most for them (nearest.hpp).
 // The pruned plan (pruned.hpp) is this one on points in another order, each block against selected runs of keys.
 #include <algorithm>
 #include <functional>

@@ -23,11 +23,10 @@ struct Piece {  // keys of one query that one task streams
 }  // namespace
 
 template <class T>
-bool pool_few_queries(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                      const Gaussian& score, MatrixView<T> out, const Options& options) {
-  const bool plain = (options.plan == Plan::automatic || options.plan == Plan::dense) && options.key_weights.empty() &&
-                     options.bounds.empty() && !options.report;
-  if (!has_few_queries(queries.rows, keys.rows) || !plain) return false;
+bool pool_few_queries(const PoolRequest<T>& request, MatrixView<const T> values, MatrixView<T> out) {
+  const auto& [queries, keys, score, moments, options] = request;
+  const bool dense = options.plan == Algorithm::automatic || options.plan == Algorithm::dense;
+  if (!has_few_queries(queries.rows, keys.rows) || !dense || !options.key_weights.empty()) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   std::vector<T> scale, query_copy;
@@ -111,9 +110,7 @@ bool pool_few_queries(MatrixView<const T> queries, MatrixView<const T> keys, Mat
   return true;
 }
 
-template bool pool_few_queries(MatrixView<const float>, MatrixView<const float>, MatrixView<const float>,
-                               const Gaussian&, MatrixView<float>, const Options&);
-template bool pool_few_queries(MatrixView<const double>, MatrixView<const double>, MatrixView<const double>,
-                               const Gaussian&, MatrixView<double>, const Options&);
+template bool pool_few_queries(const PoolRequest<float>&, MatrixView<const float>, MatrixView<float>);
+template bool pool_few_queries(const PoolRequest<double>&, MatrixView<const double>, MatrixView<double>);
 
 }  // namespace attnpool::detail

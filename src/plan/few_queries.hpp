@@ -1,8 +1,7 @@
 #pragma once
-#include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
-#include <attnpool/view.hpp>
 #include <cstddef>
+
+#include "plan/request.hpp"
 
 namespace attnpool::detail {
 
@@ -13,11 +12,10 @@ inline bool has_few_queries(std::size_t queries, std::size_t keys) {
   return queries > 0 && queries <= few_queries && keys >= many_keys;
 }
 
-// pool() for such calls. False, with nothing written, if the call is not of that kind or holds anything out of the
-// ordinary (a query far from every key, entries that are not finite, values of extreme size): then the general way is
-// to be taken.
+// pool() for such requests. False, with nothing written, if the request is not of that kind or holds anything out of the
+// ordinary (key weights, a query far from every key, entries that are not finite, values of extreme size): then the
+// general way is to be taken. Errors are within those of the dense plan, whose raw distances and sums these are.
 template <class T>
-bool pool_few_queries(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                      const Gaussian& score, MatrixView<T> out, const Options& options);
+bool pool_few_queries(const PoolRequest<T>& request, MatrixView<const T> values, MatrixView<T> out);
 
 }  // namespace attnpool::detail

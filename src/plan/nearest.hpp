@@ -1,7 +1,7 @@
 #pragma once
-// The answer for queries far from every key: the same sums relative to the nearest key, one query at a time in double.
-// Two passes over the keys (find the nearest, then weigh), lanes along the keys; most weights are exactly 0 and cost
-// nothing further.
+// The answer for queries far from every key, or near to keys of very small weight only: the same sums relative to the
+// key that weighs most, one query at a time in double. Two passes over the keys (find that key, then weigh), lanes along
+// the keys; most weights are exactly 0 and cost nothing further.
 #include <span>
 
 #include "base/dispatch.hpp"
@@ -21,8 +21,8 @@ class NearestSolver {
  public:
   NearestSolver(const PoolRequest<T>& request, const ScaledValues<T>& values);
   NearestScratch scratch() const;
-  // Computes query `query` of the request over the keys in `seen` and hands it to the sink under the caller's index.
-  void answer(std::size_t query, std::size_t caller_index, std::span<const Interval> seen, NearestScratch& scratch,
+  // Computes query `query` of the request over the visible keys and hands it to the sink under the caller's index.
+  void answer(std::size_t query, std::size_t caller_index, std::span<const Interval> visible, NearestScratch& scratch,
               const Sink& sink) const;
 
  private:
@@ -33,14 +33,19 @@ class NearestSolver {
   const bool with_bounds_;
   const Routines<double>& routines_;
 
-  // A weighted key in `seen`, or none.
-  std::size_t first_key(std::span<const Interval> seen) const;
+  double value(std::size_t k, std::size_t v) const {
+    return keys_.is_weighted() ? values_.scaled(k, v) : static_cast<double>(values_.values[k * values_.cols + v]);
+  }
+  double exponent(const NearestScratch& s, std::size_t d, std::size_t k) const;
+  template <class Of>
+  void add(double* sums, const double* weights, std::size_t first, std::size_t count, const Of& of) const;
+  void add_chunk(NearestScratch& s, std::size_t first, std::size_t count, double total) const;
 };
 
-// Sets reference to the coordinates of the key nearest to query among the intervals; returns its index. start: one of
-// them.
+// The key of largest weight for a query among the intervals, up to a factor of two between key weights; its coordinates
+// go to reference [dims]. KeyRange::none if there is no key of weight > 0.
 template <class S>
-std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, std::span<const Interval> seen,
-                         std::size_t start, const S* query, S* reference);
+std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, std::span<const Interval> visible,
+                         const S* query, S* reference);
 
 }  // namespace attnpool::detail

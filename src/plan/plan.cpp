@@ -73,7 +73,7 @@ std::vector<std::uint32_t> carry_out_pruned(const PoolRequest<T>& request, Works
   workspace.values.pack();
   if (!workspace.has_pruned) prepare_pruned(request.keys, workspace.values, request.score, workspace.pruned);
   workspace.has_pruned = true;
-  run_pruned(request, workspace.values, workspace.pruned, sink, subset);
+  run_pruned(request, workspace.pruned, sink, subset);
   return {};
 }
 

@@ -22,7 +22,7 @@ void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, con
   // Keys of weight 0 are left out.
   std::vector<std::uint32_t> seen;
   for (std::size_t k = 0; k < keys.rows; ++k)
-    if (values.sees(k)) seen.push_back(static_cast<std::uint32_t>(k));
+    if (values.has_weight(k)) seen.push_back(static_cast<std::uint32_t>(k));
   AlignedVector<T> rows;
   MatrixView<const T> points = keys;
   if (seen.size() < keys.rows) {
@@ -35,19 +35,15 @@ void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, con
   std::vector<std::uint32_t> order = workspace.tree.order();
   gather_rows(points, order, workspace.keys);
   for (std::uint32_t& k : order) k = seen[k];
-  // A table of its own, of which the dense plan reads the packed values only.
-  workspace.values.count = order.size();
-  workspace.values.cols = values.cols;
-  workspace.values.planes = values.planes;
-  workspace.values.weighted = values.weighted;
-  gather_rows({values.values.data(), keys.rows, values.planes}, order, workspace.values.values);
+  workspace.values.take_rows(values, order);
+  workspace.tree.weigh(workspace.values.key_weights());
   workspace.position.assign(keys.rows, std::numeric_limits<std::uint32_t>::max());
   for (std::size_t i = 0; i < order.size(); ++i) workspace.position[order[i]] = static_cast<std::uint32_t>(i);
 }
 
 template <class T>
-void run_pruned(const PoolRequest<T>& request, const ScaledValues<T>& values, PrunedWorkspace<T>& workspace,
-                const Sink& sink, const std::vector<std::uint32_t>* subset) {
+void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, const Sink& sink,
+                const std::vector<std::uint32_t>* subset) {
   const std::size_t dims = request.keys.cols;
   BoundingBox<T> box;
   box.enclose(request.queries);  // a query that is not finite may lie anywhere in the order
@@ -60,13 +56,9 @@ void run_pruned(const PoolRequest<T>& request, const ScaledValues<T>& values, Pr
 
   const MatrixView<const T> ordered{workspace.queries.data(), request.queries.rows, dims};
   const std::vector<double> scale = scales_of(request.score, dims);
-  // Key weights may make the nearest key as light as the lightest.
-  double lightest = 1;
-  for (std::size_t k = 0; values.weighted && k < request.keys.rows; ++k)
-    if (const double c = static_cast<double>(values.values[k * values.planes]); c > 0) lightest = std::min(lightest, c);
-  const double margin = std::log2(static_cast<double>(request.keys.rows) / lightest) + 2 -
+  const double margin = std::log2(static_cast<double>(request.keys.rows)) + 2 -
                         std::log2(static_cast<double>(std::numeric_limits<T>::epsilon()));
-  const std::size_t least = request.options.range.excludes_self() ? 2 : 1;  // one of two is not the query's own
+  const bool leaves_one_out = request.options.range.excludes_self();
   Selection selection;
   selection.query_order = caller_indices.data();
   selection.key_count = request.keys.rows;
@@ -80,7 +72,7 @@ void run_pruned(const PoolRequest<T>& request, const ScaledValues<T>& values, Pr
         low[d] = std::min(low[d], x);
         high[d] = std::max(high[d], x);
       }
-    workspace.tree.select(low.data(), high.data(), scale.data(), margin, least, runs);
+    workspace.tree.select(low.data(), high.data(), scale.data(), margin, leaves_one_out, runs);
   };
   const MatrixView<const T> keys{workspace.keys.data(), workspace.values.count, dims};
   run_dense<T>({ordered, keys, request.score, request.moments, request.options}, workspace.values, workspace.dense,
@@ -89,7 +81,7 @@ void run_pruned(const PoolRequest<T>& request, const ScaledValues<T>& values, Pr
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                    \
   template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Gaussian&, PrunedWorkspace<T>&); \
-  template void run_pruned(const PoolRequest<T>&, const ScaledValues<T>&, PrunedWorkspace<T>&, const Sink&,        \
+  template void run_pruned(const PoolRequest<T>&, PrunedWorkspace<T>&, const Sink&,        \
                            const std::vector<std::uint32_t>*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

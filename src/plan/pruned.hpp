@@ -2,7 +2,7 @@
 // The pruned plan: the dense plan on points in the order of a space-filling curve, so that keys come in blocks with
 // small bounding boxes. A block of queries passes over the key blocks whose weights are too small to change its answers:
 // with best = an upper bound on the exponent of every query's nearest key, the keys beyond best + log2(K / epsilon) + 1
-// sum to less than epsilon / 2 of any query's sum.
+// sum to less than epsilon / 2 of any query's sum. Key weights count in the exponents.
 #include "plan/block_tree.hpp"
 #include "plan/dense.hpp"
 
@@ -25,7 +25,7 @@ void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, con
 // As run_dense, for a request whose range is all keys or all but self, after prepare_pruned. subset: null, or the
 // caller's indices of the request's queries.
 template <class T>
-void run_pruned(const PoolRequest<T>& request, const ScaledValues<T>& values, PrunedWorkspace<T>& workspace,
-                const Sink& sink, const std::vector<std::uint32_t>* subset = nullptr);
+void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, const Sink& sink,
+                const std::vector<std::uint32_t>* subset = nullptr);
 
 }  // namespace attnpool::detail

@@ -15,7 +15,7 @@ inline std::size_t parameter_count(Moments moments, std::size_t dims) {
   return moments == Moments::none ? 0 : moments == Moments::scalar ? 1 : dims;
 }
 
-// Sums over the keys of weight * key weight * {1, value}, and the same times the exponents delta_p^2. Weights are
+// Sums over the keys of weight * {1, value}, and the same times the exponents delta_p^2. A weight is the key weight times
 // 2^-(e - reference), e the scaled squared distance. weight(0, lane) is 0 if the query saw no key and NaN if it is not
 // finite.
 struct QuerySums {

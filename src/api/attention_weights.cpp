@@ -1,0 +1,75 @@
+#include <algorithm>
+#include <attnpool/pool.hpp>
+#include <cmath>
+#include <limits>
+
+#include "base/dispatch.hpp"
+#include "base/threads.hpp"
+#include "base/validate.hpp"
+#include "plan/choose.hpp"
+#include "plan/nearest.hpp"
+
+namespace attnpool {
+namespace {
+
+// What one thread needs for a row.
+template <class T>
+struct Scratch {
+  std::vector<T> query, reference;
+};
+
+// The weights of query q, which is finite: relative to the key that weighs most, then divided by their sum.
+template <class T>
+void fill_row(const detail::RowKeys<T>& keys, const KeyRange& range, std::size_t q, Scratch<T>& s, T* row) {
+  const detail::Routines<T>& routines = detail::active_routines<T>();
+  std::fill(row, row + keys.count, T(0));
+  const auto visible = detail::visible_keys(range, q, keys.count);
+  const std::size_t nearest = detail::find_nearest<T>(routines, keys, visible, s.query.data(), s.reference.data());
+  if (nearest == KeyRange::none) return;  // no key, no weight
+  T sum = 0;
+  double weighted_sum = 0;
+  for (const detail::Interval& interval : visible) {
+    if (interval.begin >= interval.end) continue;
+    sum += routines.weights(keys.task(s.query.data(), s.reference.data(), nearest, interval), row + interval.begin);
+    for (std::size_t k = interval.begin; k < interval.end && keys.is_weighted(); ++k)
+      weighted_sum += static_cast<double>(row[k] *= keys.mantissa[k]);
+  }
+  routines.scale(row, T(1) / (keys.is_weighted() ? static_cast<T>(weighted_sum) : sum), keys.count);
+}
+
+}  // namespace
+
+template <class T>
+void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
+                       const Options& options) {
+  detail::check_inputs<T>(queries, keys, score);
+  detail::check_view("weights", weights);
+  detail::check_equal("weights", "rows", weights.rows, queries.rows, "queries");
+  detail::check_equal("weights", "columns", weights.cols, keys.rows, "keys");
+  detail::check_no_overlap("weights", weights, "queries", queries);
+  detail::check_no_overlap("weights", weights, "keys", keys);
+  detail::check_unused(options, "attention_weights", detail::uses_range | detail::uses_key_weights);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols);
+  const detail::RowKeys<T> row_keys(keys, score, options.key_weights);
+  const std::size_t dims = keys.cols, count = keys.rows;
+  const int threads =
+      detail::threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(count) *
+                                               static_cast<double>(6 * dims + 14));
+  std::vector<Scratch<T>> scratches(static_cast<std::size_t>(threads), {std::vector<T>(dims), std::vector<T>(dims)});
+  detail::parallel_for(queries.rows, threads, options.progress, [&](std::size_t q, int worker) {
+    Scratch<T>& s = scratches[static_cast<std::size_t>(worker)];
+    bool finite = true;
+    for (std::size_t d = 0; d < dims; ++d) {
+      finite &= std::isfinite(queries(q, d));
+      s.query[d] = row_keys.coordinate(static_cast<double>(queries(q, d)), d);
+    }
+    T* row = weights.row(q);
+    if (!finite) return std::fill(row, row + count, std::numeric_limits<T>::quiet_NaN());
+    fill_row(row_keys, options.range, q, s, row);
+  });
+}
+
+template void attention_weights<float>(In<float>, In<float>, const Gaussian&, MatrixView<float>, const Options&);
+template void attention_weights<double>(In<double>, In<double>, const Gaussian&, MatrixView<double>, const Options&);
+
+}  // namespace attnpool
