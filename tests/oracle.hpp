@@ -7,24 +7,27 @@
 #include <attnpool/view.hpp>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 namespace attnpool::test {
 
 using Real = long double;
 
-/// Everything the formulas need about one query: the softmax weights of the visible keys, relative to the nearest one.
+/// Everything the formulas need about one query: the softmax weights of the visible keys, relative to the one that weighs
+/// most. Key weights enter as logarithms; a key of weight 0 is not visible.
 template <class T>
 struct OracleRow {
   std::vector<std::size_t> visible;
   std::vector<Real> p;      // of visible[i]
-  std::size_t nearest = 0;  // the key with the highest score
+  std::size_t nearest = 0;  // the key with the highest score, its own weight included
   Real log_sum_exp = -std::numeric_limits<Real>::infinity();
 
   OracleRow(MatrixView<const T> queries, std::size_t q, MatrixView<const T> keys, const Gaussian& score,
-            const KeyRange& range) {
+            const KeyRange& range, std::span<const double> key_weights = {})
+      : weights(key_weights) {
     for (std::size_t k = 0; k < keys.rows; ++k)
-      if (range.contains(q, k, keys.rows)) visible.push_back(k);
+      if (range.contains(q, k, keys.rows) && (weights.empty() || weights[k] > 0)) visible.push_back(k);
     if (visible.empty()) return;
 
     // Scores far from all keys are huge and nearly equal; their differences are computed without cancellation from
@@ -49,6 +52,7 @@ struct OracleRow {
       const Real delta = Real(score.w_of(d)) * (Real(queries(q, d)) - Real(keys(nearest, d)));
       top -= delta * delta / 2;
     }
+    if (!weights.empty()) top += std::log(Real(weights[nearest]));
     log_sum_exp = top + std::log(sum);
   }
 
@@ -60,6 +64,8 @@ struct OracleRow {
   }
 
  private:
+  std::span<const double> weights;
+
   Real difference(MatrixView<const T> queries, std::size_t q, MatrixView<const T> keys, const Gaussian& score,
                   std::size_t k) const {
     Real sum = 0;
@@ -67,6 +73,7 @@ struct OracleRow {
       const Real w = score.w_of(d), x = queries(q, d), a = keys(k, d), n = keys(nearest, d);
       sum += w * w * (a - n) * ((x - a) + (x - n));
     }
+    if (!weights.empty()) sum += 2 * (std::log(Real(weights[k])) - std::log(Real(weights[nearest])));
     return sum / 2;
   }
 };

@@ -72,7 +72,8 @@ template <class T>
 double expect_pooled(const Problem<T>& problem, MatrixView<const T> got, double bounds = 1) {
   Mismatches mismatches("pool " + problem.shape());
   for (std::size_t q = 0; q < problem.queries.rows(); ++q) {
-    const OracleRow<T> row(problem.queries, q, problem.keys, problem.score, problem.options.range);
+    const OracleRow<T> row(problem.queries, q, problem.keys, problem.score, problem.options.range,
+                           problem.options.key_weights);
     const double bound = bounds * pool_error<T>(problem.keys.cols(), reach(problem, q));
     for (std::size_t v = 0; v < problem.values.cols(); ++v) {
       const Real want = row.pooled(problem.values, v);
@@ -101,7 +102,8 @@ OracleLoss oracle_loss(const Problem<T>& problem, const Matrix<T>& targets, Loss
   const std::size_t value_cols = targets.cols();
   OracleLoss sums{0, std::vector<Real>(problem.score.w().size(), 0)};
   for (std::size_t q = 0; q < targets.rows(); ++q) {
-    const OracleRow<T> row(problem.queries, q, problem.keys, problem.score, problem.options.range);
+    const OracleRow<T> row(problem.queries, q, problem.keys, problem.score, problem.options.range,
+                           problem.options.key_weights);
     const OracleGradient g = oracle_gradient<T>(row, problem.queries, q, problem.keys, problem.values, problem.score);
     for (std::size_t v = 0; v < value_cols; ++v) {
       const Real error = row.pooled(problem.values, v) - Real(targets(q, v));

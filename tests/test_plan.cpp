@@ -30,18 +30,11 @@ Answer<T> answer(const Problem<T>& problem) {
   return a;
 }
 
-// The oracle with key weights.
 template <class T>
 Real weighted_oracle(const Problem<T>& problem, std::size_t q, std::size_t v) {
-  const OracleRow<T> row(problem.queries, q, problem.keys, problem.score, problem.options.range);
-  const auto& weights = problem.options.key_weights;
-  Real sum = 0, total = 0;
-  for (std::size_t i = 0; i < row.visible.size(); ++i) {
-    const Real c = weights.empty() ? Real(1) : Real(weights[row.visible[i]]);
-    total += c * row.p[i];
-    sum += c * row.p[i] * Real(problem.values(row.visible[i], v));
-  }
-  return sum / total;
+  return OracleRow<T>(problem.queries, q, problem.keys, problem.score, problem.options.range,
+                      problem.options.key_weights)
+      .pooled(problem.values, v);
 }
 
 // Holds an answer against the oracle within the bounds that came with it; returns the largest share of a bound.
