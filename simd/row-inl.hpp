@@ -55,7 +55,7 @@ std::size_t nearest(const RowTask<T>& task, T* relative) noexcept {
 
 template <class T>
 T weights(const RowTask<T>& task, T* out) noexcept {
-  const Lanes<T> limit(Float<T>::max_exponent), zero(T(0));
+  const Lanes<T> limit(Float<T>::max_exponent), zero(T(0)), least(T(-1));
   T total = 0, compensation = 0;
   for (std::size_t begin = 0; begin < task.key_count; begin += 4096) {
     const std::size_t end = task.key_count - begin < 4096 ? task.key_count : begin + 4096;
@@ -64,8 +64,8 @@ T weights(const RowTask<T>& task, T* out) noexcept {
       const std::size_t n = end - k < 16 ? end - k : 16;
       Group<T> e = relative_group(task, k, n);
       for (auto& r : e.r) {
-        // Rounding may leave a tie of the nearest key a little below 0.
-        const Lanes<T> w = exp2_of_minus<T>(max(min(r, limit), zero));
+        // The reference may be a little farther than the nearest key, by less than 1 (see find_nearest).
+        const Lanes<T> w = exp2_of_minus<T>(max(min(r, limit), least));
         r = if_less<T>(limit, r, zero, w);
       }
       store_group(out + k, e, n);

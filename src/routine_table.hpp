@@ -103,7 +103,7 @@ struct Routines {
   void (*stream)(const StreamTask<T>&) noexcept;
   // The first key with the smallest relative(k), and that value. key_count >= 1.
   std::size_t (*nearest)(const RowTask<T>&, T* relative) noexcept;
-  // weights[k] = 2^-relative(k), exactly 0 below the smallest normal number; returns their sum.
+  // weights[k] = 2^-relative(k), relative(k) >= -1, exactly 0 below the smallest normal number; returns their sum.
   T (*weights)(const RowTask<T>&, T* weights) noexcept;
   // out[i] *= factor
   void (*scale)(T* out, T factor, std::size_t count) noexcept;

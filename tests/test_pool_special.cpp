@@ -242,6 +242,36 @@ TEST_P(PoolSpecial, CoordinatesFarFromZero) {  // only differences count: the of
   });
 }
 
+// Keys that reach thousands of bandwidths: differences of squared distances that a far reference would round away.
+TEST_P(PoolSpecial, KeysThatReachFarKeepTheirDigits) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const double spacing : {1.0, 1e3, 1e5})
+      for (const double bandwidth : {0.7, 3.0, 40.0})
+        for (const std::size_t dims : {1, 2}) {
+          Problem<T> problem{Matrix<T>(5, dims), Matrix<T>(3000, dims), Matrix<T>(3000, 1)};
+          for (std::size_t k = 0; k < 3000; ++k)
+            for (std::size_t d = 0; d < dims; ++d) problem.keys(k, d) = static_cast<T>(spacing * double(k));
+          for (std::size_t q = 0; q < 5; ++q)
+            for (std::size_t d = 0; d < dims; ++d)
+              problem.queries(q, d) = static_cast<T>(spacing * (double(q) * 700 + 0.3 + 0.1 * double(d)));
+          problem.score = Gaussian::from_bandwidth(bandwidth * spacing);
+          Matrix<T> got(5, 3000);
+          attention_weights<T>(problem.queries, problem.keys, problem.score, got.view());
+          Mismatches mismatches("attention weights " + problem.shape());
+          for (std::size_t q = 0; q < 5; ++q) {
+            const OracleRow<T> row(problem.queries, q, problem.keys, problem.score, KeyRange::all());
+            for (std::size_t k = 0; k < 3000; ++k)
+              mismatches.check(static_cast<double>(std::abs(Real(got(q, k)) - row.p[k])), 32 * epsilon<T>, at(q, k),
+                               got(q, k), row.p[k]);
+          }
+          problem.score =
+              Gaussian::from_bandwidth(0.02 * bandwidth * spacing);  // now most queries are far from all keys
+          expect_pooled(problem, problem.pool());
+        }
+  });
+}
+
 TEST_P(PoolSpecial, ShiftOfQueriesAndKeysChangesNothing) {  // multiples of 1/8, so that the shift itself is exact
   for_float_and_double([](auto zero) {
     using T = decltype(zero);

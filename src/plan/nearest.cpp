@@ -33,11 +33,21 @@ std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, st
     for (std::size_t k = interval.begin; k < interval.end && best == KeyRange::none; ++k)
       if (keys.has_weight(k)) set_reference(k);
   if (best == KeyRange::none) return best;
-  for (const Interval& interval : visible) {
-    if (interval.begin >= interval.end) continue;
-    S relative;
-    const std::size_t k = interval.begin + routines.nearest(keys.task(query, reference, best, interval), &relative);
-    if (relative < 0) set_reference(k);  // exponents in the next interval are relative to it
+  // An exponent relative to a far reference is rounded by as much as 8 epsilon of it per dimension; where that is not
+  // well below 1, the keys are compared once more, relative to the key found. A step or two do; a query so far away
+  // that roundings alone exceed 1 must not go on for ever.
+  const S certain = S(1) / (S(16) * static_cast<S>(keys.dims + 1) * std::numeric_limits<S>::epsilon());
+  S gain = std::numeric_limits<S>::infinity();
+  for (int step = 0; step < 4 && gain > certain; ++step) {
+    gain = 0;
+    for (const Interval& interval : visible) {
+      if (interval.begin >= interval.end) continue;
+      S relative;
+      const std::size_t k = interval.begin + routines.nearest(keys.task(query, reference, best, interval), &relative);
+      if (!(relative < 0)) continue;
+      gain -= relative;
+      set_reference(k);  // exponents in the next interval are relative to it
+    }
   }
   return best;
 }

@@ -42,8 +42,8 @@ class NearestSolver {
   void add_chunk(NearestScratch& s, std::size_t first, std::size_t count, double total) const;
 };
 
-// The key of largest weight for a query among the intervals, up to a factor of two between key weights; its coordinates
-// go to reference [dims]. KeyRange::none if there is no key of weight > 0.
+// The key of largest weight for a query among the intervals, up to a factor of two in the weights; its coordinates go to
+// reference [dims]. KeyRange::none if there is no key of weight > 0.
 template <class S>
 std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, std::span<const Interval> visible,
                          const S* query, S* reference);

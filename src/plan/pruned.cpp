@@ -81,8 +81,7 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                    \
   template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Gaussian&, PrunedWorkspace<T>&); \
-  template void run_pruned(const PoolRequest<T>&, PrunedWorkspace<T>&, const Sink&,        \
-                           const std::vector<std::uint32_t>*);
+  template void run_pruned(const PoolRequest<T>&, PrunedWorkspace<T>&, const Sink&, const std::vector<std::uint32_t>*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 
