@@ -1,4 +1,4 @@
-"""Whatever the caller has, as the two-dimensional arrays with contiguous rows that ``_core`` takes."""
+"""Converts array-likes to the two-dimensional arrays with contiguous rows that ``_core`` requires."""
 
 from __future__ import annotations
 
@@ -17,16 +17,107 @@ FLOATS = {size: np.dtype(f"f{size}") for size in (2, 4, 8)}
 
 
 def numbers(name: str, x: Any) -> Array:
-    """x as a plain array of real numbers, of the dtype it came with."""
+    """x as a plain array of real numbers, of the dtype it came with.
+
+    Refused by name: masked and missing entries, dates, and integers that float64 would round.
+    """
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(f"{name}: has masked entries; drop them or fill them first")
+    refuse_dates(name, x)
     try:
         a = np.asarray(x)
     except ValueError as error:  # ragged lists
         raise ValueError(f"{name}: {error}") from None
+    if a.dtype.kind == "O" and hasattr(x, "isna"):
+        a = _without_missing(name, x, a)
     if a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
         raise TypeError(f"{name}: must hold real numbers of at most 64 bits, got dtype {a.dtype}")
+    refuse_rounded_integers(name, x, a)
     return a
+
+
+def refuse_dates(name: str, x: Any) -> None:
+    """Dates would become numbers of some unit that depends on where they come from."""
+    dtypes = getattr(x, "dtypes", None)  # of the columns of a data frame
+    if dtypes is None or not hasattr(dtypes, "__iter__"):
+        dtypes = [getattr(x, "dtype", None)]
+    for dtype in dtypes:
+        if getattr(dtype, "kind", "") in ("M", "m"):
+            raise TypeError(
+                f"{name}: holds dates or durations ({dtype}); make them numbers first, for instance seconds:"
+                f" ({name} - {name}.min()) / numpy.timedelta64(1, 's')"
+            )
+
+
+def refuse_misread(name: str, x: Any) -> None:
+    """What scikit-learn would convert without a word: dates, and integers that float64 would round."""
+    refuse_dates(name, x)
+    dtype = getattr(x, "dtype", None)
+    if isinstance(x, (list, tuple)) or (isinstance(dtype, np.dtype) and dtype.kind in "iu"):
+        try:
+            a = np.asarray(x)
+        except ValueError:
+            return  # ragged: scikit-learn says so
+        if a.dtype.kind in "iuf":
+            refuse_rounded_integers(name, x, a)
+
+
+def _without_missing(name: str, x: Any, a: Array) -> Array:
+    """A pandas object of nullable dtypes, which NumPy sees as objects, as numbers."""
+    missing = np.asarray(x.isna())
+    if missing.any():
+        raise ValueError(f"{name}{_place(np.argwhere(missing)[0])}: is missing; drop such rows or fill them first")
+    if not all(isinstance(v, (int, float, np.number, np.bool_)) for v in a.flat):
+        return a
+    refuse_rounded_integers(name, a.tolist(), a.astype(np.float64))
+    return a.astype(np.float64)
+
+
+def refuse_rounded_integers(name: str, x: Any, a: Array) -> None:
+    """Raises ValueError for the first integer beyond 2**53 that float64 cannot hold."""
+    of_integers = a.dtype.kind in "iu" and a.dtype.itemsize == 8
+    if a.size == 0 or not (of_integers or isinstance(x, (list, tuple))):
+        return
+    if not np.any(np.abs(a.astype(np.float64)) >= 2.0**53):
+        return
+    if of_integers:
+        rounded = a.astype(np.longdouble) != a.astype(np.float64)  # long double holds all 64 bits
+    else:  # Python numbers, of which NumPy has made floats
+        rounded = np.array(
+            [isinstance(v, (int, np.integer)) and int(float(v)) != v for v in np.asarray(x, dtype=object).flat]
+        ).reshape(a.shape)
+    if rounded.any():
+        place = np.argwhere(rounded)[0]
+        value = a[tuple(place)] if of_integers else np.asarray(x, dtype=object)[tuple(place)]
+        raise ValueError(f"{name}{_place(place)}: the integer {value} is beyond 2**53 and would be rounded to a float64")
+
+
+def _place(index: Sequence[int]) -> str:
+    return "[" + ",".join(str(int(i)) for i in index) + "]" if len(index) else ""
+
+
+def refuse_not_finite(name: str, a: Array) -> None:
+    wrong = ~np.isfinite(a)
+    if wrong.any():
+        place = np.argwhere(wrong)[0]
+        raise ValueError(f"{name}{_place(place)}: must be finite, got {a[tuple(place)]}")
+
+
+def refuse_too_large(name: str, shape: Sequence[int], dtype: np.dtype) -> None:
+    """Raises MemoryError before an array is made that this machine cannot hold."""
+    size = float(np.prod([float(n) for n in shape])) * dtype.itemsize
+    if size > 2**28 and size > (memory := _available_memory()):
+        raise MemoryError(
+            f"{name}: an array of shape {tuple(shape)} would take {size / 1e9:.4g} GB; {memory / 1e9:.4g} GB are available"
+        )
+
+
+def _available_memory() -> float:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            return next(1024.0 * float(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
 
 
 def result_dtype(*arrays: Array) -> np.dtype:
@@ -94,6 +185,8 @@ class Output:
         self.out = out
         self.dtype = dtype
         computing = computing_dtype(dtype)
+        if out is None:
+            refuse_too_large(name, shape, computing)
         self.is_direct = out is not None and out.flags.c_contiguous and out.flags.aligned and out.dtype == computing
         self.array = np.asarray(out) if self.is_direct else np.empty(shape, computing)
 

@@ -1,4 +1,4 @@
-"""The functions of the library on NumPy arrays; what they have in common stands in the package's own text."""
+"""The functions of the library on NumPy arrays. What they have in common is documented in the package itself."""
 
 
 from __future__ import annotations
@@ -198,7 +198,9 @@ def pool(
 ) -> Array:
     """Nadaraya-Watson regression: the values weighted by softmax_k(-1/2 |w (query - key)|^2). Result [..., Q, V].
 
-    Far from every key the nearest keys decide. A query that sees no key gets NaN, one that is not finite too.
+    Far from every key the nearest keys decide. A query that sees no key gets NaN, one that is not finite too. Values may
+    be NaN or infinite: a NaN makes NaN of every prediction in its column whose query sees that key, however far it is,
+    and an infinity makes it infinite. Drop rows with missing values first. Keys must be finite.
     """
     p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
     output = Output(out, p.batch + (p.query_count,) + p.value_shape, p.dtype)
@@ -220,6 +222,7 @@ def pool_loo(
     n_jobs: Optional[int] = None,
 ) -> Array:
     """Leave-one-out: ``pool`` at the keys themselves, each left out of its own prediction. NaN for a single key."""
+    keys = numbers("keys", keys)
     return pool(
         keys,
         keys,
@@ -262,11 +265,12 @@ def attention_weights(
     w: Any = None,
     bandwidth: Any = None,
     key_range: Optional[KeyRange] = None,
+    key_weights: Any = None,
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
 ) -> Array:
     """The weights that ``pool`` gives the keys: [..., Q, K], rows sum to 1; keys out of range get exactly 0."""
-    p = _Problem(w, bandwidth, queries, keys, None, key_range, None, "automatic", 0.0, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, None, key_range, key_weights, "automatic", 0.0, n_jobs)
     output = Output(out, p.batch + (p.query_count, p.key_count), p.dtype)
     if p.count:
         _core.attention_weights(p.count, p.queries, p.keys, p.score, p.how, output.rows(p.key_count))

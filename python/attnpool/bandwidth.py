@@ -5,12 +5,13 @@ Every ``w_from_*`` takes a number or an array of one per dimension.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy as np
 
-from ._arrays import Array, as_rows, numbers
+from ._arrays import Array, as_rows, numbers, refuse_not_finite
 from ._functions import loss_gradient, pool_gradient
 from ._core import KeyRange
 
@@ -60,8 +61,40 @@ def w_from_np_scale(scale: Any, x: Any, kernel_order: int = 2) -> Array:
     interquartile range / 1.349.
     """
     c = _positive("scale", scale)
-    x = as_rows("x", numbers("x", x)).astype(np.float64)
+    x, unit = _brought_to_size("x", x)
     n, columns = x.shape
+    sigma = _robust_spread(x)
+    if not np.all(sigma > 0):
+        raise ValueError(f"x: column {int(np.argmax(~(sigma > 0)))} is constant")
+    return 1 / (c * sigma * n ** (-1 / (2 * kernel_order + columns))) / unit
+
+
+# ---- data of any offset and scale ---------------------------------------------------------------
+
+
+def _brought_to_size(name: str, a: Any) -> Tuple[Array, Array]:
+    """a [n, d] less its first row and divided by powers of two, so that its columns reach 1; and those powers [d].
+
+    Time stamps in nanoseconds, or columns near 1e200, then give what the same data near 1 give: the powers are exact, and
+    so is the difference of numbers that are close to each other.
+    """
+    x = as_rows(name, numbers(name, a)).astype(np.float64)
+    if len(x) == 0:
+        raise ValueError(f"{name}: must have at least one row, got 0")
+    refuse_not_finite(name, x)
+    power = np.frexp(np.max(np.abs(x), axis=0))[1]
+    x = np.ldexp(x, -power) - np.ldexp(x[0], -power)  # a difference of the raw numbers may overflow
+    more = np.frexp(np.max(np.abs(x), axis=0))[1]
+    return np.ldexp(x, -more), np.ldexp(1.0, power + more)
+
+
+def _robust_spread(x: Array) -> Array:
+    """The smallest positive one of standard deviation, 1.4826 MAD and IQR / 1.349 per column; 0 if it is constant.
+
+    The first follows an outlier, the others may be 0 where many points are tied.
+    """
+    if len(x) == 1:
+        return np.zeros(x.shape[1])
     quartiles = np.percentile(x, [25, 75], axis=0)
     spreads = np.array(
         [
@@ -70,10 +103,22 @@ def w_from_np_scale(scale: Any, x: Any, kernel_order: int = 2) -> Array:
             (quartiles[1] - quartiles[0]) / 1.349,
         ]
     )
-    sigma = np.min(np.where(spreads > 0, spreads, np.inf), axis=0)
-    if not np.all(np.isfinite(sigma)):
-        raise ValueError(f"x: column {int(np.argmax(~np.isfinite(sigma)))} is constant")
-    return 1 / (c * sigma * n ** (-1 / (2 * kernel_order + columns)))
+    spreads = np.where(np.max(x, axis=0) > np.min(x, axis=0), spreads, 0.0)
+    smallest = np.min(np.where(spreads > 0, spreads, np.inf), axis=0)
+    return np.where(np.isfinite(smallest), smallest, 0.0)
+
+
+def checked_weights(sample_weight: Any, n: int) -> Array:
+    """sample_weight [n], refused by name unless finite, not negative and not all zero."""
+    c = numbers("sample_weight", sample_weight).astype(np.float64)
+    if c.shape != (n,):
+        raise ValueError(f"sample_weight: must have one entry per row = {n}, got shape {c.shape}")
+    refuse_not_finite("sample_weight", c)
+    if np.any(c < 0):
+        raise ValueError(f"sample_weight[{int(np.argmax(c < 0))}]: must be 0 or more, got {c[np.argmax(c < 0)]}")
+    if not np.any(c > 0):
+        raise ValueError("sample_weight: at least one must be > 0")
+    return c
 
 
 # ---- rules of thumb -----------------------------------------------------------------------------
@@ -81,21 +126,18 @@ def w_from_np_scale(scale: Any, x: Any, kernel_order: int = 2) -> Array:
 
 def _rule(factor: Callable[[float, int], float], x: Any, sample_weight: Any, scaled: bool) -> Array:
     """Bandwidths factor(n, d) * sigma_j; a constant column gets 1, since any bandwidth gives the same there."""
-    x = as_rows("x", numbers("x", x)).astype(np.float64)
+    x, unit = _brought_to_size("x", x)
     n, columns = x.shape
-    if n == 0:
-        raise ValueError("x: must have at least one row, got 0")
-    c = (
-        np.full(n, 1 / n)
-        if sample_weight is None
-        else np.asarray(sample_weight, dtype=np.float64) / np.sum(sample_weight)
-    )
+    c = np.full(n, 1 / n) if sample_weight is None else checked_weights(sample_weight, n)
+    c = c / np.max(c)  # the sum of large weights may overflow
+    c = c / np.sum(c)
     effective = 1 / np.sum(c * c)
     if not scaled:
         return np.full(columns, factor(effective, columns))
+    counted = x[c > 0]
     variance = c @ (x - c @ x) ** 2 / max(1 - np.sum(c * c), 1e-300)
-    tiny = variance <= (1e-12 * np.max(np.abs(x), axis=0)) ** 2
-    return np.where(tiny, 1.0, factor(effective, columns) * np.sqrt(variance))
+    constant = np.max(counted, axis=0) == np.min(counted, axis=0)
+    return np.where(constant, 1.0, factor(effective, columns) * np.sqrt(variance) * unit)
 
 
 def scott(x: Any, sample_weight: Any = None, *, scaled: bool = True) -> Array:
@@ -115,6 +157,10 @@ def silverman(x: Any, sample_weight: Any = None, *, scaled: bool = True) -> Arra
 # ---- leave-one-out ------------------------------------------------------------------------------
 
 
+class BandwidthWarning(UserWarning):
+    """A bandwidth was chosen, but not with confidence: the warning says why."""
+
+
 @dataclass
 class LooChoice:
     """What ``loo`` found."""
@@ -123,7 +169,8 @@ class LooChoice:
     loss: float  #: mean squared leave-one-out error there
     scales: Array  #: the factors of the scan ...
     losses: Array  #: ... and the loss at each
-    at_bound: bool  #: whether the best of the scan was its first or last: the data ask for less or more than was tried
+    #: "" or the end of the scan, "smallest" or "largest", at which the loss is least: the data ask for less or more
+    at_bound: str
 
 
 def _weighted_loss(x: Array, y: Array, weight: Any, w: Array, n_jobs: Optional[int]) -> Tuple[float, Array]:
@@ -132,9 +179,46 @@ def _weighted_loss(x: Array, y: Array, weight: Any, w: Array, n_jobs: Optional[i
     seen = KeyRange.all_but_self()
     predicted, derivative = pool_gradient(x, x, y, w=w, key_range=seen, key_weights=weight, n_jobs=n_jobs)
     residual = predicted - y
-    share = weight / (np.sum(weight) * y.shape[1])
+    share = weight / np.max(weight)
+    share = share / (np.sum(share) * y.shape[1])
     gradient = 2 * np.einsum("i,iv,ipv->p", share, residual, derivative)
     return float(np.sum(share[:, None] * residual**2)), gradient
+
+
+#: A loss, the index in the scan that it comes from (-1: none), and log w.
+Start = Tuple[float, int, Array]
+
+
+def _loss_of(x: Array, y: Array, weight: Optional[Array], n_jobs: Optional[int]) -> Callable:
+    """The leave-one-out loss and its derivative, as a function of log w."""
+
+    def loss(log_w: Array) -> Tuple[float, Array]:
+        w = np.exp(log_w)
+        if weight is None:
+            value, gradient = loss_gradient(x, x, y, y, w=w, key_range=KeyRange.all_but_self(), n_jobs=n_jobs)
+        else:
+            value, gradient = _weighted_loss(x, y, weight, w, n_jobs)
+        return value, np.asarray(gradient) * w
+
+    return loss
+
+
+def _scan(x: Array, sigma: Array, steps: int) -> Array:
+    """Factors of sigma from the closest distinct points, where the nearest decide, to a flat kernel over all points."""
+    z = x / sigma
+    gaps = np.diff(np.sort(z, axis=0), axis=0)
+    gaps = gaps[gaps > 0]
+    smallest = min(max(float(gaps.min()) / 4 if len(gaps) else 1e-3, 1e-6), 0.1)  # at 1/4 only neighbours count
+    largest = max(10.0, 4.0 * float(np.max(np.ptp(z, axis=0))))
+    ratio = 1.6  # between neighbours, at most
+    return np.geomspace(smallest, largest, max(steps, int(np.ceil(np.log(largest / smallest) / np.log(ratio)))))
+
+
+def _local_minima(losses: Array, most: int) -> List[int]:
+    """Indices of the lowest local minima, the lowest first; of equal losses that of the largest bandwidth."""
+    padded = np.concatenate([[np.inf], np.where(np.isfinite(losses), losses, np.inf), [np.inf]])
+    here = [i for i in range(len(losses)) if padded[i] >= padded[i + 1] < np.inf and padded[i + 1] < padded[i + 2]]
+    return sorted(here, key=lambda i: (losses[i], -i))[:most]
 
 
 def loo(
@@ -148,51 +232,96 @@ def loo(
 ) -> LooChoice:
     """The bandwidths with the least mean squared leave-one-out error of predicting y [n, V] from x [n, d].
 
-    All columns' standard deviations are scaled by one factor, scanned from the closest spacing of points to 10, so that
-    no local minimum is missed; from the best factor on, one log w per column (or the factor alone) descends along the
-    exact gradient (L-BFGS-B, needs SciPy). Weighted points weigh in predictions and in the error, and all of a point is
-    left out.
+    A robust spread of every column is scaled by one factor, scanned from the closest spacing of points to a flat kernel;
+    with several columns a sample of the points is scanned in each of them too. From the lowest minima on, one log w per
+    column (or the factor alone) descends along the exact gradient (L-BFGS-B, needs SciPy). Weighted points weigh in predictions and in the error, and all of a point is left out.
+    A ``BandwidthWarning`` says if the error is least at an end of the scan.
     """
-    from scipy.optimize import minimize
-
-    x = as_rows("x", numbers("x", x)).astype(np.float64)
-    y = as_rows("y", numbers("y", y)).astype(np.float64)
+    x, x_unit = _brought_to_size("x", x)
+    y, y_unit = _brought_to_size("y", y)
     n, columns = x.shape
+    if len(y) != n:
+        raise ValueError(f"y: must have {n} rows to match x, got {len(y)}")
     if n < 2:
         raise ValueError(f"x: leave-one-out needs at least two rows, got {n}")
-    sigma = np.std(x, axis=0)
-    sigma = np.where(sigma > 1e-12 * np.max(np.abs(x), axis=0), sigma, 1.0)
+    weight = None if sample_weight is None else checked_weights(sample_weight, n)
+    y, y_unit = y * (y_unit / np.max(y_unit)), np.max(y_unit)  # columns keep their ratios
+    sigma = _robust_spread(x)
+    sigma = np.where(sigma > 0, sigma, 1.0)
 
-    def loss(log_w: Array) -> Tuple[float, Array]:
-        w = np.exp(log_w)
-        if sample_weight is None:
-            value, gradient = loss_gradient(x, x, y, y, w=w, key_range=KeyRange.all_but_self(), n_jobs=n_jobs)
-        else:
-            value, gradient = _weighted_loss(x, y, sample_weight, w, n_jobs)
-        return value, np.asarray(gradient) * w
-
-    gaps = np.diff(np.sort(x / sigma, axis=0), axis=0)
-    gaps = gaps[gaps > 0]
-    smallest = max(float(gaps.min()) if len(gaps) else 1e-3, 1e-4)
-    scales = np.geomspace(min(smallest, 0.1), 10.0, steps)
+    loss = _loss_of(x, y, weight, n_jobs)
+    scales = _scan(x, sigma, steps)
     losses = np.array([loss(-np.log(scale * sigma))[0] for scale in scales])
-    if not np.any(np.isfinite(losses)):
-        raise ValueError("x, y: no bandwidth has a finite leave-one-out error")
-    best = int(np.nanargmin(losses))
-    start = -np.log(scales[best] * sigma)
+    starts = [(losses[i], i, -np.log(scales[i] * sigma)) for i in _local_minima(losses, 3)]
+    if per_dimension and columns > 1:
+        few = np.random.default_rng(0).permutation(n)[:2000]
+        of_few = _loss_of(x[few], y[few], None if weight is None else weight[few], n_jobs)
+        starts += [(loss(log_w)[0], -1, log_w) for log_w in _coordinate_starts(of_few, starts, scales, sigma)]
+    log_w, value, best = _descend(loss, starts, per_dimension)
+    at_bound = {0: "smallest", len(scales) - 1: "largest"}.get(best, "")
+    if at_bound:
+        warnings.warn(
+            f"the leave-one-out error is least at the {at_bound} bandwidth that was tried:"
+            f" the data do not determine a bandwidth between the closest points and a flat fit",
+            BandwidthWarning,
+            stacklevel=2,
+        )
+    with np.errstate(over="ignore"):
+        return LooChoice(np.exp(-log_w) * x_unit, value * y_unit**2, scales, losses * y_unit**2, at_bound)
+
+
+def _coordinate_starts(
+    loss: Callable[[Array], Tuple[float, Array]], starts: List[Start], scales: Array, sigma: Array
+) -> List[Array]:
+    """log w of starts whose columns have factors of their own.
+
+    Two columns: the lowest minima of a grid. More: from each start, and from all columns but one flat, one column after
+    the other goes to the best factor of the scan.
+    """
+    coarse = scales[:: max(1, len(scales) // 20)]
+    values = -np.log(np.multiply.outer(coarse, sigma))  # [factors, columns]
+    columns = len(sigma)
+    if columns == 2:
+        grid = np.array([[loss(np.array([p, q]))[0] for q in values[:, 1]] for p in values[:, 0]])
+        padded = np.pad(np.where(np.isfinite(grid), grid, np.inf), 1, constant_values=np.inf)
+        shifts = [padded[1 + i : padded.shape[0] - 1 + i, 1 + j : padded.shape[1] - 1 + j] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        minima = np.argwhere(grid <= np.min(shifts, axis=0))
+        lowest = sorted(minima.tolist(), key=lambda place: grid[tuple(place)])[:4]
+        return [np.array([values[p, 0], values[q, 1]]) for p, q in lowest]
+    flat = values[-1]
+    at = [log_w for _, _, log_w in starts] + [np.where(np.arange(columns) == d, values[len(coarse) // 2], flat) for d in range(columns)]
+    found = []
+    for log_w in at:
+        log_w = log_w.copy()
+        for _ in range(2):
+            for d in range(columns):
+                tried = np.array([loss(np.where(np.arange(columns) == d, v, log_w))[0] for v in values[:, d]])
+                if np.any(np.isfinite(tried)):
+                    log_w[d] = values[int(np.nanargmin(tried)), d]
+        found.append(log_w)
+    return sorted(found, key=lambda log_w: loss(log_w)[0])[:3]
+
+
+def _descend(
+    loss: Callable[[Array], Tuple[float, Array]], starts: List[Start], per_dimension: bool
+) -> Tuple[Array, float, int]:
+    """(log w, its loss, index of the start) of the best descent from the lowest of the starts."""
+    from scipy.optimize import minimize
+
     reach = np.log(100.0)
-    unit = losses[best] if losses[best] > 0 else 1.0  # so that the search stops alike in every unit of y
-    settings = {"ftol": 1e-13, "gtol": 1e-7}
+    found: List[Start] = []
+    for at_start, best, start in sorted(starts, key=lambda s: s[0])[:5]:
+        unit = at_start if at_start > 0 else 1.0  # so that the search stops alike in every unit of y
 
-    def descent(shift: Array) -> Tuple[float, Array]:
-        value, gradient = loss(start + shift)
-        return value / unit, (gradient if per_dimension else gradient.sum(keepdims=True)) / unit
+        def descent(shift: Array) -> Tuple[float, Array]:
+            value, gradient = loss(start + shift)
+            return value / unit, (gradient if per_dimension else gradient.sum(keepdims=True)) / unit
 
-    shift = np.zeros(columns if per_dimension else 1)
-    found = minimize(
-        descent, shift, jac=True, method="L-BFGS-B", bounds=[(-reach, reach)] * len(shift), options=settings
-    )
-    log_w, value = start + found.x, float(found.fun) * unit
-    if not value <= losses[best]:
-        log_w, value = start, float(losses[best])
-    return LooChoice(np.exp(-log_w), value, scales, losses, best in (0, steps - 1))
+        shift = np.zeros(len(start) if per_dimension else 1)
+        settings = {"ftol": 1e-13, "gtol": 1e-7}
+        bounds = [(-reach, reach)] * len(shift)
+        result = minimize(descent, shift, jac=True, method="L-BFGS-B", bounds=bounds, options=settings)
+        value = float(result.fun) * unit
+        found.append((value, best, start + result.x) if value <= at_start else (at_start, best, start))
+    value, best, log_w = min(found, key=lambda f: f[0])
+    return log_w, value, best

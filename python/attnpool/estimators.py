@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from . import bandwidth as rules
+from ._arrays import computing_dtype, refuse_misread, result_dtype
 from ._functions import attention_weights, pool
 
 try:  # scikit-learn 1.6 and later
@@ -30,26 +31,23 @@ Bandwidth = Union[float, np.ndarray, str]
 class _NadarayaWatson(BaseEstimator):
     """What regressor and classifier share: keys, their weights, and the bandwidth."""
 
-    def __init__(self, bandwidth: Bandwidth = 1.0, *, n_jobs: Optional[int] = None) -> None:
-        self.bandwidth = bandwidth
-        self.n_jobs = n_jobs
+    bandwidth: Bandwidth
+    n_jobs: Optional[int]
 
     def _fit(self, X: np.ndarray, values: np.ndarray, sample_weight: Any) -> None:
         """Takes the data in and sets bandwidth_; values [n, V]."""
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-            if np.any(weight < 0):
-                raise ValueError("sample_weight: must be 0 or more")
+            weight = rules.checked_weights(weight, len(X))
             kept = weight > 0
-            if not np.any(kept):
-                raise ValueError("sample_weight: at least one must be > 0")
             X, values, weight = X[kept], values[kept], weight[kept]
             if np.all(weight == weight[0]):
                 weight = None
         self.bandwidth_ = self._chosen_bandwidth(X, values, weight)
-        self._keys = np.ascontiguousarray(X)
-        self._values = np.ascontiguousarray(values, dtype=X.dtype)
+        # Copies: the caller may reuse the arrays.
+        self._keys = np.array(X, order="C")
+        self._values = np.array(values, order="C")
         self._weight = weight
 
     def _chosen_bandwidth(self, X: np.ndarray, values: np.ndarray, weight: Any) -> np.ndarray:
@@ -62,7 +60,9 @@ class _NadarayaWatson(BaseEstimator):
             if self.bandwidth == "loo":
                 if len(X) < 2:
                     raise ValueError(f"bandwidth: 'loo' needs two samples of weight > 0, got n_samples = {len(X)}")
-                return rules.loo(X, values, weight, n_jobs=self.n_jobs).bandwidth
+                chosen = rules.loo(X, values, weight, n_jobs=self.n_jobs)
+                self.bandwidth_at_bound_ = chosen.at_bound
+                return chosen.bandwidth
             raise ValueError(
                 f"bandwidth: must be a number, an array, 'loo', 'scott' or 'silverman', got {self.bandwidth!r}"
             )
@@ -75,6 +75,7 @@ class _NadarayaWatson(BaseEstimator):
 
     def _queries(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
+        refuse_misread("X", X)
         return _validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
     def _pooled(self, X: Any) -> np.ndarray:
@@ -84,11 +85,8 @@ class _NadarayaWatson(BaseEstimator):
 
     def attention_weights(self, X: Any) -> np.ndarray:
         """The weight of every training point of weight > 0 in the prediction at X: [n_queries, n_points]."""
-        p = attention_weights(self._queries(X), self._keys, bandwidth=self.bandwidth_, n_jobs=self.n_jobs)
-        if self._weight is not None:
-            p *= (self._weight / np.max(self._weight)).astype(p.dtype)
-            p /= p.sum(axis=1, keepdims=True)
-        return p
+        h, weight = self.bandwidth_, self._weight
+        return attention_weights(self._queries(X), self._keys, bandwidth=h, key_weights=weight, n_jobs=self.n_jobs)
 
 
 class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson):
@@ -105,15 +103,25 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
     Attributes
     ----------
     bandwidth_ : array of shape (n_features_in_,)
+    bandwidth_at_bound_ : str
+        Only with "loo": "" or the end of the scan, "smallest" or "largest", at which the error was least, so that the
+        data ask for less or more than was tried.
 
-    Far from the data a prediction is that of the nearest training point, never NaN. float32 data are computed in
-    float32. sample_weight multiplies the kernel.
+    Far from the data a prediction is that of the nearest training point, never NaN. float32 X and y are computed in
+    float32, anything else in float64. The data are copied. sample_weight multiplies the kernel.
     """
 
+    def __init__(self, bandwidth: Bandwidth = 1.0, *, n_jobs: Optional[int] = None) -> None:
+        self.bandwidth = bandwidth
+        self.n_jobs = n_jobs
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NadarayaWatsonRegressor":
+        refuse_misread("X", X)
+        refuse_misread("y", y)
         X, y = _validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
         self._one_output = y.ndim == 1
-        self._fit(X, y.reshape(len(y), -1), sample_weight)
+        dtype = computing_dtype(result_dtype(X, y))  # as pool()
+        self._fit(X.astype(dtype, copy=False), y.reshape(len(y), -1).astype(dtype, copy=False), sample_weight)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -128,7 +136,12 @@ class NadarayaWatsonClassifier(ClassifierMixin, _NadarayaWatson):
     leave-one-out error of the probabilities (their Brier score).
     """
 
+    def __init__(self, bandwidth: Bandwidth = 1.0, *, n_jobs: Optional[int] = None) -> None:
+        self.bandwidth = bandwidth
+        self.n_jobs = n_jobs
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NadarayaWatsonClassifier":
+        refuse_misread("X", X)
         X, y = _validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)

@@ -87,10 +87,10 @@ LONG = {
 @pytest.mark.parametrize("call", LONG)
 def test_ctrl_c(call):
     """Each would take from several seconds to hours."""
-    prepare = ""
+    prepare = "import warnings; warnings.simplefilter('ignore')"
     if call == "loo":  # imports SciPy, in the middle of which Ctrl-C may become some other exception
         pytest.importorskip("scipy")
-        prepare = "attnpool.bandwidth.loo(small, small)"
+        prepare += "; attnpool.bandwidth.loo(small, small)"
     code = f"""
 import numpy as np, attnpool
 x = np.random.default_rng(0).random(3 * 10**6)

@@ -170,3 +170,41 @@ def test_masked_softmax_gradcheck():
     X = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
     lens = torch.tensor([0, 3])
     assert torch.autograd.gradcheck(lambda x: d2l.masked_softmax(x, lens), (X,))
+
+
+@pytest.mark.parametrize("lens", [None, "rows", "batch", "empty"])
+def test_masked_softmax_twice_differentiable(lens):
+    torch.manual_seed(0)
+    X = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
+    valid = {"rows": torch.tensor([[1, 2, 4], [3, 4, 1]]), "batch": torch.tensor([2, 3]), "empty": torch.tensor([0, 3])}
+    assert torch.autograd.gradcheck(lambda t: d2l.masked_softmax(t, valid.get(lens)), X)
+    assert torch.autograd.gradgradcheck(lambda t: d2l.masked_softmax(t, valid.get(lens)), X)
+
+    def second(softmax):
+        (first,) = torch.autograd.grad((softmax(X) ** 3).sum(), X, create_graph=True)
+        return torch.autograd.grad((first**2).sum(), X)[0]
+
+    if lens is None:
+        torch.testing.assert_close(second(lambda t: d2l.masked_softmax(t, None)), second(lambda t: torch.softmax(t, -1)))
+
+
+@pytest.mark.parametrize("leave_one_out", [False, True])
+def test_second_derivatives_of_the_module_are_those_of_its_formula(leave_one_out):
+    torch.manual_seed(1)
+    x = torch.rand(12, dtype=torch.float64) * 5
+    y = torch.sin(x)
+    keys, values = x.repeat(12, 1), y.repeat(12, 1)
+    if leave_one_out:
+        mask = ~torch.eye(12, dtype=torch.bool)
+        keys, values = keys[mask].reshape(12, 11), values[mask].reshape(12, 11)
+    net = d2l.NWKernelRegression().double()
+
+    def second(forward):
+        (first,) = torch.autograd.grad((forward() - y).pow(2).sum(), net.w, create_graph=True)
+        return first, torch.autograd.grad(first, net.w)[0]
+
+    def chapter():
+        return (torch.softmax(-(((x.reshape(-1, 1) - keys) * net.w) ** 2) / 2, dim=1) * values).sum(1)
+
+    for got, want in zip(second(lambda: net(x, keys, values)), second(chapter)):
+        torch.testing.assert_close(got, want)

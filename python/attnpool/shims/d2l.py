@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Optional, Tuple
 import numpy as np
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 
 from .. import _core
 from .. import _functions as f
@@ -94,15 +93,27 @@ class _Pool(torch.autograd.Function):
             derivative = torch.empty_like(column)
             _core.pool_gradient(*call, derivative.numpy())
             ctx.save_for_backward(derivative, w)
+            ctx.data = queries, keys, values
         else:
             _core.pool(*call)
         return out.reshape(-1)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple:
         derivative, w = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody will differentiate once more: by torch, with the chapter's formula
+            out = _formula(w, *ctx.data)
+            return torch.autograd.grad(out, w, gradient, create_graph=True) + (None,) * 4
         return (gradient @ derivative).reshape(w.shape), None, None, None, None
+
+
+def _formula(w: torch.Tensor, queries: torch.Tensor, keys: _Rows, values: _Rows) -> torch.Tensor:
+    """What _Pool computes, all pairs at a time."""
+    key, value = (torch.from_numpy(rows.column[:, 0]) for rows in (keys, values) if rows.column is not None)
+    scores = -(((queries.detach().reshape(-1, 1) - key) * w) ** 2) / 2
+    if keys.tiling == "leave_one_out":
+        scores = scores.masked_fill(torch.eye(len(key), dtype=torch.bool), float("-inf"))
+    return torch.softmax(scores, dim=1) @ value
 
 
 class NWKernelRegression(nn.Module):
@@ -111,7 +122,7 @@ class NWKernelRegression(nn.Module):
     The chapter repeats its keys once per query, or once per query without the query's own. Such matrices are recognised
     (once per tensor) and neither the differences, the scores nor the weights are built: memory of O(K) beside the
     caller's own. Anything else - rows that differ, gradients in queries, keys or values, other dtypes or devices - is
-    computed by torch with the chapter's formula. Of the recognised ones w has first derivatives only. Between two calls
+    computed by torch with the chapter's formula, and so are second derivatives in w. Between two calls
     change keys and values by torch, not through ``.data`` or a NumPy array on their memory, which neither this module
     nor autograd sees.
     """
@@ -167,8 +178,7 @@ class _Softmax(torch.autograd.Function):
         return weights
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple:
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple:  # of torch operations on its own output: any order
         weights, visible = ctx.saved_tensors
         inner = (gradient * weights).sum(dim=-1, keepdim=True)
         return torch.where(visible, weights * (gradient - inner), torch.zeros_like(weights)), None

@@ -13,7 +13,7 @@ from typing import Any, Optional, Tuple
 import numpy as np
 
 from .. import _functions as f
-from .._arrays import Array
+from .._arrays import Array, numbers, refuse_not_finite
 from ..bandwidth import loo, w_from_bw
 
 
@@ -41,9 +41,13 @@ class KernelReg:
             raise NotImplementedError(f"ckertype: only 'gaussian' is here, got {ckertype!r}")
         self.var_type, self.reg_type, self.ckertype, self.n_jobs = var_type, reg_type, ckertype, n_jobs
         self.k_vars = len(var_type)
-        self.endog = np.asarray(endog, dtype=np.float64).reshape(-1, 1)
-        self.exog = self._points(exog)
+        self.endog = numbers("endog", endog).astype(np.float64).reshape(-1, 1)
+        self.exog = self._points("exog", exog)
         self.nobs = len(self.exog)
+        if len(self.endog) != self.nobs:
+            raise ValueError(f"endog: must have {self.nobs} entries to match exog, got {len(self.endog)}")
+        refuse_not_finite("endog", self.endog[:, 0])
+        refuse_not_finite("exog", self.exog)
         if isinstance(bw, str):
             if bw != "cv_ls":
                 raise NotImplementedError(f"bw: must be numbers or 'cv_ls', got {bw!r}")
@@ -53,18 +57,18 @@ class KernelReg:
             if self.bw.shape != (self.k_vars,):
                 raise ValueError(f"bw: must have {self.k_vars} entries, one per variable, got shape {self.bw.shape}")
 
-    def _points(self, x: Any) -> Array:
+    def _points(self, name: str, x: Any) -> Array:
         """As the original: a vector is one variable's, or one point of several."""
-        x = np.asarray(x, dtype=np.float64)
+        x = numbers(name, x).astype(np.float64)
         if x.ndim > 2 or (x.ndim == 2 and x.shape[1] != self.k_vars and x.shape[0] != self.k_vars):
-            raise ValueError(f"exog: must have {self.k_vars} columns, got shape {x.shape}")
+            raise ValueError(f"{name}: must have {self.k_vars} columns, got shape {x.shape}")
         if x.ndim == 2 and x.shape[1] != self.k_vars:
             return x.T
         return x.reshape(-1, self.k_vars)
 
     def fit(self, data_predict: Any = None) -> Tuple[Array, Array]:
         """(mean [n], marginal effects [n, k_vars]) at data_predict, by default at exog."""
-        x = self.exog if data_predict is None else self._points(data_predict)
+        x = self.exog if data_predict is None else self._points("data_predict", data_predict)
         w = w_from_bw(self.bw)
         y, key = self.endog - self.endog.mean(), self.exog - self.exog.mean(axis=0)
         pooled = f.pool(
