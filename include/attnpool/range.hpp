@@ -24,6 +24,12 @@ class KeyRange {
   /// Leave-one-out: query i sees every key but key i + offset.
   static constexpr KeyRange all_but_self(std::ptrdiff_t offset = 0) { return {false, 0, unbounded, true, offset}; }
 
+  /// The range as seen by queries that are numbered from `offset` on: query i of the result is query i + offset of this.
+  constexpr KeyRange shifted(std::ptrdiff_t offset) const {
+    const std::ptrdiff_t by = follows_query_ ? offset : 0;
+    return {follows_query_, begin_ + by, end_ + by, excludes_, excluded_offset_ + (excludes_ ? offset : 0)};
+  }
+
   /// First visible key of a query.
   constexpr std::size_t begin(std::size_t query, std::size_t key_count) const {
     return clamp(begin_, query, key_count);

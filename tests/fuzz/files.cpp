@@ -46,6 +46,24 @@ void npy(const std::uint8_t* data, std::size_t size) {
 
 void csv(const std::uint8_t* data, std::size_t size) {
   const MemoryFile file(data, size);
+  using Header = program::TextFormat::Header;
+  for (const char separator : {'\0', ';', ' '}) {
+    program::TextFormat format;
+    format.separator = separator;
+    format.decimal = separator == ';' ? ',' : '.';
+    format.skip_missing = true;
+    format.comment = "#";
+    format.header = separator == ' ' ? Header::absent : Header::found_out;
+    try {
+      const std::vector<std::string> names = separator == ' ' ? std::vector<std::string>{"0"} : std::vector<std::string>{"x"};
+      const program::Table table =
+          program::read_table(file.path(), {.numbers = names, .dates = 1, .group = names[0], .format = format});
+      check_table(table.numbers, 1);
+      require(table.groups.size() == table.numbers.rows, "a group for each row");
+    } catch (const DataError& error) {
+      check_message(error.what(), file.path());
+    }
+  }
   read_both_ways(file.path(), {"x"});
   read_both_ways(file.path(), {"y", "x"});
 }

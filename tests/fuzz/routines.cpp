@@ -107,7 +107,7 @@ struct Inputs {
     std::vector<T> negative = values;
     for (T& x : negative) x = -std::abs(x);
     exp_nonpositive<T>(negative.data(), space(values.size()), values.size());
-    softmax<T>(v, MatrixView<T>(space(values.size()), key_count, cols), options);
+    softmax<T>(v, MatrixView<T>(space(values.size()), key_count, cols));
     log_sum_exp<T>(v, space(key_count), options);
     try {
       const Gaussian score(w);

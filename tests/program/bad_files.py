@@ -52,7 +52,7 @@ def npy(descr="<f8", order="False", shape="(2, 2)", cells=CELLS, **others):
 PLAIN = TEXT % ("<f8", "False", "(2, 2)")
 ENDS = "the file ends inside its NPY header"
 MALFORMED = "malformed NPY header"
-NEEDED = "; float32, float64, bool or an integer type is needed"
+NEEDED = "; a float of at most 64 bits, bool or an integer type is needed"
 NPY = [(b"", "not an NPY file"), (b"x,y\n1,2\n", "not an NPY file"), (MAGIC[:5], "not an NPY file"),
        (b"\x93NUMPX\x01\x00", "not an NPY file"), (b"\x92NUMPY\x01\x00", "not an NPY file"), (b"PK\x03\x04", "not an NPY file"),
        (b"\n" + npy(), "not an NPY file"), (MAGIC, ENDS), (MAGIC + b"\x01", ENDS), (MAGIC + b"\x01\x00", ENDS),
@@ -73,9 +73,9 @@ NPY += [(header(text) + CELLS, MALFORMED) for text in (
     PLAIN.replace(", }", ", 'more': 1}"), PLAIN + "x", PLAIN.replace("}", "}}"), PLAIN.replace("'descr'", "'dtype'"),
     PLAIN.replace("'descr'", "descr"), PLAIN.replace("'<f8'", "<f8"), b"\xff\xfe{\x00", b"\x00" * 40)]
 NPY += [(npy(descr=d), f"the NPY array has dtype '{d}'{NEEDED}") for d in (
-    "<f2", "<f16", "<c8", "<c16", "|S1", "<U1", "|O", "<M8[ns]", "<m8", "|V8", "", "f", "<f", "f8", "<f9", "<i3", "<u16",
+    "<f16", "<c8", "<c16", "|S1", "<U1", "|O", "<M8[ns]", "<m8", "|V8", "", "f", "<f", "f8", "<f9", "<i3", "<u16",
     "float64", "<f8 ", "<<f8", "|b2")]
-NPY += [(npy(descr=d), f"the NPY array is big-endian, dtype '{d}'") for d in (">f8", ">f4", ">i2", ">i4", ">i8", ">u2")]
+NPY += [(npy(descr=d), "the NPY header claims 2 x 2 cells, 8 bytes; 32 follow") for d in (">f2", "<f2", ">i2", ">u2")]
 NPY += [(npy(shape=s), f"the NPY array has {n} dimension{'' if n == 1 else 's'}; one or two are needed")
         for s, n in (("()", 0), ("(2, 2, 1)", 3), ("(1, 1, 1, 4)", 4), ("(" + "1," * 32 + ")", 32))]
 NPY += [(header("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (4,), }") + CELLS,
@@ -98,8 +98,9 @@ NPY += [(npy(cells=CELLS[:31]), "the NPY header claims 2 x 2 cells, 32 bytes; 31
         (npy(cells=struct.pack("<4d", 1, 2, 3, float("nan"))), "row 1, column 1: 'nan' is not finite"),
         (npy(order="True", cells=struct.pack("<4d", 1, 2, float("inf"), 4)), "row 0, column 1: 'inf' is not finite"),
         (npy(descr="<f4", cells=struct.pack("<4f", 1, float("-inf"), 3, 4)), "row 0, column 1: '-inf' is not finite"),
-        (npy(descr="<i8", cells=struct.pack("<4q", 1, 2, -(2**53) - 2, 4)), "row 1, column 0: an integer beyond 2^53 is not exact in double"),
-        (npy(descr="<u8", cells=struct.pack("<4Q", 1, 2, 3, 2**64 - 1)), "row 1, column 1: an integer beyond 2^53 is not exact in double")]
+        (npy(descr="<i8", cells=struct.pack("<4q", 1, 2, -(2**53) - 3, 4)), "row 1, column 0: an integer beyond 2^53 that a double would round"),
+        (npy(descr=">i8", cells=struct.pack(">4q", 1, 2**53 + 1, 3, 4)), "row 0, column 1: an integer beyond 2^53 that a double would round"),
+        (npy(descr="<u8", cells=struct.pack("<4Q", 1, 2, 3, 2**64 - 1)), "row 1, column 1: an integer beyond 2^53 that a double would round")]
 for content, message in NPY:
     write("a.npy", content)
     refuse("NPY", predict("a.npy", "0", "1"), "a.npy", "a.npy: " + message)
@@ -113,30 +114,30 @@ HUGE_LINE = 8 << 20
 CSV = [
     ("", ": the file is empty"), ("\ufeff", ": the file is empty"), ("\n", ": the file is empty"), ("\r\n\r\n", ": the file is empty"),
     ("x,y", ": a header and no rows"), ("x,y\n", ": a header and no rows"), ("x,y\n\n\n", ": a header and no rows"),
-    ("x,y\r", ": a header and no rows"), ("a,y\n1,2\n", ":1: no column 'x'; there are 'a', 'y'"), ("x;y\n1;2\n", ":1: no column 'x'; there are 'x;y'"),
-    ("x y\n1 2\n", ":1: no column 'x'; there are 'x y'"), ("X,Y\n1,2\n", ":1: no column 'x'; there are 'X', 'Y'"),
-    (" x,y\n1,2\n", ":1: no column 'x'; there are ' x', 'y'"), ("1,2\n3,4\n", ":1: no column 'x'; there are '1', '2'"),
+    ("x,y\r", ": a header and no rows"), ("a,y\n1,2\n", ":1: no column 'x'; there are 'a', 'y'"), ("x;z\n1;2\n", ":1: no column 'y'; there are 'x', 'z'"),
+    ("x y\n1,2\n", ":1: no column 'x'; there are 'x y'; is another separator meant (--sep)?"), ("X,Y\n1,2\n", ":1: no column 'x'; there are 'X', 'Y'"),
+    (" z ,y\n1,2\n", ":1: no column 'x'; there are 'z', 'y'"), ("1,2\n3,4\n", ":1: the first row is all numbers; if the header is missing, --no-header reads it (columns 0, 1, ...), and --header takes it as one"),
     ("'x','y'\n1,2\n", ":1: no column 'x'; there are ''x'', ''y''"), ("x\n1\n", ":1: no column 'y'; there are 'x'"),
-    ("x|y\n1|2\n", ":1: no column 'x'; there are 'x|y'"), ("a\x1bb,y\n1,2\n", ":1: no column 'x'; there are 'a?b', 'y'"),
+    ("x|y\n1|2\n", ":1: no column 'x'; there are 'x|y'; is another separator meant (--sep)?"), ("a\x1bb,y\n1,2\n", ":1: no column 'x'; there are 'a?b', 'y'"),
     (",".join("abcdefghijklmnop") + "\n", ":1: no column 'x'; there are " + ", ".join(f"'{c}'" for c in "abcdefghijkl") + ", ..."),
     ("\n" + "x,y\n1,2\n", ":1: an empty line"), ("x,x,y\n1,2,3\n", ":1: two columns are called 'x'"), ("x,y,y\n1,2,3\n", ":1: two columns are called 'y'"),
     ("x,y\n1\n", ":2: 1 field; the header has 2"), ("x,y\n1,2,3\n", ":2: 3 fields; the header has 2"), ("x,y\n1,2\n3\n", ":3: 1 field; the header has 2"),
     ("x,y\n1,2,\n", ":2: 3 fields; the header has 2"), ("x,y\n1\t2\n", ":2: 1 field; the header has 2"), ("x\ty\n1,2\n", ":2: 1 field; the header has 2"),
-    ("x,y\n1;2\n", ":2: 1 field; the header has 2"), ("x,y\n,\n", ":2: column 'x': '' is empty"), ("x,y\n1,\n", ":2: column 'y': '' is empty"),
-    ("x,y\n1, \n", ":2: column 'y': ' ' is empty"), ('x,y\n1,""\n', ":2: column 'y': '' is empty"), ("x,y\n1,a\n", ":2: column 'y': 'a' is not a number"),
+    ("x,y\n1;2\n", ":2: 1 field; the header has 2"), ("x,y\n,\n", ":2: column 'x': '' is empty (--missing skip leaves such rows out)"), ("x,y\n1,\n", ":2: column 'y': '' is empty (--missing skip leaves such rows out)"),
+    ("x,y\n1, \n", ":2: column 'y': ' ' is empty (--missing skip leaves such rows out)"), ('x,y\n1,""\n', ":2: column 'y': '' is empty (--missing skip leaves such rows out)"), ("x,y\n1,a\n", ":2: column 'y': 'a' is not a number"),
     ("x,y\n1,2a\n", ":2: column 'y': '2a' is not a number"), ("x,y\n1,0x10\n", ":2: column 'y': '0x10' is not a number"),
     ("x,y\n1,1e\n", ":2: column 'y': '1e' is not a number"), ("x,y\n1,1 2\n", ":2: column 'y': '1 2' is not a number"),
     ("x,y\n1,--2\n", ":2: column 'y': '--2' is not a number"), ("x,y\n1,+-2\n", ":2: column 'y': '+-2' is not a number"),
     ("x,y\n1,+\n", ":2: column 'y': '+' is not a number"), ("x,y\n1,.\n", ":2: column 'y': '.' is not a number"),
     ("x,y\n1,1.2.3\n", ":2: column 'y': '1.2.3' is not a number"), ("x,y\n1,$2\n", ":2: column 'y': '$2' is not a number"),
-    ("x,y\n1,2%\n", ":2: column 'y': '2%' is not a number"), ("x,y\n1,NA\n", ":2: column 'y': 'NA' is not a number"),
-    ("x,y\n1,null\n", ":2: column 'y': 'null' is not a number"), ("x,y\n1,true\n", ":2: column 'y': 'true' is not a number"),
-    ("x,y\n1,2020-01-01\n", ":2: column 'y': '2020-01-01' is not a number"), ("x,y\n1,\u0663\n", ":2: column 'y': '\u0663' is not a number"),
+    ("x,y\n1,2%\n", ":2: column 'y': '2%' is not a number"), ("x,y\n1,NA\n", ":2: column 'y': 'NA' is a missing value (--missing skip leaves such rows out)"),
+    ("x,y\n1,null\n", ":2: column 'y': 'null' is a missing value (--missing skip leaves such rows out)"), ("x,y\n1,true\n", ":2: column 'y': 'true' is not a number"),
+    ("x,y\n1,2020-01-01\n", ":2: column 'y': '2020-01-01' is a date; only x columns may hold dates"), ("x,y\n1,\u0663\n", ":2: column 'y': '\u0663' is not a number"),
     ("x,y\n1,\u22122\n", ":2: column 'y': '\u22122' is not a number"), ("x,y\n1,2\u00a0\n", ":2: column 'y': '2\u00a0' is not a number"),
-    ('x,y\n1,"2,5"\n', ":2: column 'y': '2,5' is not a number (decimals take a point, not a comma)"),
-    ("x\ty\n1\t2,5\n", ":2: column 'y': '2,5' is not a number (decimals take a point, not a comma)"),
-    ('x,y\n1,"1,000.5"\n', ":2: column 'y': '1,000.5' is not a number (decimals take a point, not a comma)"),
-    ("x,y\n1,nan\n", ":2: column 'y': 'nan' is not finite"), ("x,y\n1,-nan\n", ":2: column 'y': '-nan' is not finite"),
+    ('x,y\n1,"2,5"\n', ":2: column 'y': '2,5' is not a number (decimals take a point; --decimal , reads a comma)"),
+    ("x\ty\n1\t2,5\n", ":2: column 'y': '2,5' is not a number (decimals take a point; --decimal , reads a comma)"),
+    ('x,y\n1,"1,000.5"\n', ":2: column 'y': '1,000.5' is not a number (thousands separators are not read; remove them)"),
+    ("x,y\n1,nan\n", ":2: column 'y': 'nan' is a missing value (--missing skip leaves such rows out)"), ("x,y\n1,-nan\n", ":2: column 'y': '-nan' is not finite"),
     ("x,y\nINF,2\n", ":2: column 'x': 'INF' is not finite"), ("x,y\n-infinity,2\n", ":2: column 'x': '-infinity' is not finite"),
     ("x,y\n1,1e309\n", ":2: column 'y': '1e309' is out of the range of a double"), ("x,y\n1,-1e99999\n", ":2: column 'y': '-1e99999' is out of the range of a double"),
     ("x,y\n1,1e-400\n", ":2: column 'y': '1e-400' is out of the range of a double"), ('x,y\n1,"2\n', ":2: a quote is opened and not closed"),
@@ -144,7 +145,7 @@ CSV = [
     ('x,y\n1,"2"3\n', ":2: text after a closing quote"), ('x,y\n1,"2" \n', ":2: text after a closing quote"),
     ('"x"y,z\n', ":1: text after a closing quote"), (b"x,y\n1,\0\n", ":2: a NUL byte; this is not a text file"),
     (b"\0", ":1: a NUL byte; this is not a text file"), (b"x,y\n1,2\0", ":2: a NUL byte; this is not a text file"),
-    (b"\xff\xfex\0,\0y\0\n\0", ":1: a NUL byte; this is not a text file"), ("x,y\n1,2\n\n3,4\n", ":3: an empty line"),
+    (b"\xff\xfex\0,\0y\0\n\0", ": the file is UTF-16; save it as UTF-8"), ("x,y\n1,2\n\n3,4\n", ":3: an empty line"),
     ("x,y\r\n1,2\r\n\r\n3,4\r\n", ":3: an empty line"), ("x,y\r1,2\r\r3,4\r", ":3: an empty line"),
     (b"\x7fELF\x02\x01\x01\x00", ":1: a NUL byte; this is not a text file"), (b"x,y\n1,\x80\xff\n", None),
     ("x,y\n1," + "9" * HUGE_LINE + "\n", ":2: column 'y': '" + "9" * 40 + "...' is out of the range of a double"),

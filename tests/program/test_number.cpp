@@ -37,7 +37,7 @@ TEST(Number, SaysWhyNot) {
                                         {"0x10", "is not a number"},
                                         {"1 2", "is not a number"},
                                         {"NA", "is not a number"},
-                                        {"1,5", "is not a number (decimals take a point, not a comma)"},
+                                        {"1,5", "is not a number (decimals take a point; --decimal , reads a comma)"},
                                         {"nan", "is not finite"},
                                         {"-inf", "is not finite"},
                                         {"Infinity", "is not finite"},

@@ -17,6 +17,27 @@ std::vector<std::string> split(const std::string& text) {
   }
 }
 
+/// As split(), but a part may be quoted as in CSV: "a,b",c
+std::vector<std::string> split_quoted(const std::string& option, const std::string& text) {
+  std::vector<std::string> parts(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == ',') {
+      parts.emplace_back();
+    } else if (text[i] != '"' || !parts.back().empty()) {
+      parts.back() += text[i];
+    } else {
+      for (++i; i < text.size() && (text[i] != '"' || text.compare(i, 2, "\"\"") == 0); ++i) {
+        parts.back() += text[i];
+        i += text[i] == '"';
+      }
+      if (i >= text.size()) throw UsageError(option + ": " + cited(text) + " opens a quote and does not close it");
+      if (i + 1 < text.size() && text[i + 1] != ',')
+        throw UsageError(option + ": " + cited(text) + " has text after a closing quote");
+    }
+  }
+  return parts;
+}
+
 }  // namespace
 
 double number_argument(const std::string& option, const std::string& text) {
@@ -48,7 +69,7 @@ std::vector<double> numbers_argument(const std::string& option, const std::strin
 }
 
 std::vector<std::string> names_argument(const std::string& option, const std::string& text) {
-  std::vector<std::string> names = split(text);
+  std::vector<std::string> names = split_quoted(option, text);
   for (const std::string& name : names) {
     if (name.empty()) throw UsageError(option + ": " + cited(text) + " has an empty name");
   }

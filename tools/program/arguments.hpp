@@ -15,7 +15,7 @@ unsigned long long whole_argument(const std::string& option, const std::string& 
                                   unsigned long long high);
 /// "1,2.5,3": finite numbers with commas between.
 std::vector<double> numbers_argument(const std::string& option, const std::string& text);
-/// "a,b,c": names, none empty.
+/// "a,b,c": names, none empty. One with a comma is quoted as in CSV: '"a,b",c'.
 std::vector<std::string> names_argument(const std::string& option, const std::string& text);
 
 }  // namespace attnpool::program

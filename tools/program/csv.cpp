@@ -8,9 +8,78 @@ namespace {
 // A field takes some 32 bytes of memory for one byte of file.
 constexpr std::size_t max_fields = 500'000;
 
+/// Bytes from which the separator is found out.
+constexpr std::size_t looked_at = 1 << 15;
+
+/// The first line of text outside quotes, which is then taken off it.
+std::string_view take_line(std::string_view& text) {
+  bool quoted = false;
+  std::size_t end = 0;
+  for (; end < text.size() && (quoted || (text[end] != '\n' && text[end] != '\r')); ++end) quoted ^= text[end] == '"';
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(end);
+  while (!text.empty() && (text[0] == '\n' || text[0] == '\r')) text.remove_prefix(1);
+  return line;
+}
+
+/// How often a character stands in a line outside quotes.
+std::size_t count_of(std::string_view line, char c) {
+  bool quoted = false;
+  std::size_t count = 0;
+  for (const char x : line) {
+    quoted ^= x == '"';
+    count += !quoted && x == c;
+  }
+  return count;
+}
+
+std::size_t words_of(std::string_view line) {
+  bool quoted = false, inside = false;
+  std::size_t words = 0;
+  for (const char x : line) {
+    quoted ^= x == '"';
+    const bool blank = !quoted && (x == ' ' || x == '\t');
+    words += !blank && !inside;
+    inside = !blank;
+  }
+  return words;
+}
+
+char found_separator(std::string_view text, const TextFormat& format) {
+  std::string_view lines[2];
+  for (std::string_view& line : lines) {
+    do {
+      line = take_line(text);
+    } while (!format.comment.empty() && line.starts_with(format.comment) && !text.empty());
+  }
+  char best = 0;
+  std::size_t best_rank = 0;
+  for (const char candidate : {'\t', ';', ','}) {
+    const std::size_t first = count_of(lines[0], candidate);
+    if (first == 0 || candidate == format.decimal) continue;
+    // Of several, the one that splits both lines alike; then the one that comes first.
+    const std::size_t place = lines[0].find(candidate);
+    const std::size_t rank = (count_of(lines[1], candidate) == first ? 2 * looked_at : looked_at) - place;
+    if (rank > best_rank) {
+      best = candidate;
+      best_rank = rank;
+    }
+  }
+  if (best != 0) return best;
+  const std::size_t words = words_of(lines[0]);
+  return words > 1 && words_of(lines[1]) == words ? ' ' : ',';
+}
+
 }  // namespace
 
-CsvReader::CsvReader(Input& input) : input_(input) { input_.skip("\xef\xbb\xbf"); }
+CsvReader::CsvReader(Input& input, const TextFormat& format) : input_(input), format_(format) {
+  input_.skip("\xef\xbb\xbf");
+  const std::string_view first = input_.look_ahead(2);
+  if (first == "\xff\xfe" || first == "\xfe\xff") {
+    throw DataError(input_.name() + ": the file is UTF-16; save it as UTF-8");
+  }
+  separator_ = format.separator != 0 ? format.separator : found_separator(input_.look_ahead(looked_at), format);
+}
 
 void CsvReader::fail(const std::string& message) const {
   throw DataError(input_.name() + ":" + std::to_string(record_line_) + ": " + message);
@@ -44,25 +113,45 @@ void CsvReader::read_quoted(std::string& field) {
   }
 }
 
+/// Takes the end of a line that begins with c; false if c begins none. The end of the file ends a line.
+bool CsvReader::ends_line(int c) {
+  if (c == '\r' && input_.peek() == '\n') {
+    take();
+  } else if (c == '\r') {
+    ++line_;
+  }
+  return c < 0 || c == '\n' || c == '\r';
+}
+
+bool CsvReader::skip_comment() {
+  if (format_.comment.empty() || input_.look_ahead(format_.comment.size()) != format_.comment) return false;
+  while (!ends_line(take())) {
+  }
+  return true;
+}
+
+void CsvReader::skip_blanks() {
+  while (input_.peek() == ' ' || input_.peek() == '\t') take();
+}
+
 bool CsvReader::read_record(std::vector<std::string>& fields) {
   fields.clear();
+  while (skip_comment()) {
+  }
   record_line_ = line_;
   if (input_.peek() < 0) return false;
   fields.emplace_back();
+  const bool by_blanks = separator_ == ' ';
+  if (by_blanks) skip_blanks();
   bool closed = false;  // the field had quotes, and they are closed
   while (true) {
     const int c = take();
-    if (separator_ == 0 && (c == ',' || c == '\t')) separator_ = static_cast<char>(c);
-    if (c < 0 || c == '\n' || c == '\r') {
-      if (c == '\r' && input_.peek() == '\n') {
-        take();
-      } else if (c == '\r') {
-        ++line_;
+    if (ends_line(c)) return true;
+    if (c == separator_ || (by_blanks && c == '\t')) {
+      if (by_blanks) {
+        skip_blanks();
+        if (const int next = input_.peek(); next < 0 || next == '\n' || next == '\r') continue;
       }
-      if (separator_ == 0) separator_ = ',';
-      return true;
-    }
-    if (c == separator_) {
       if (fields.size() == max_fields) fail("more than " + std::to_string(max_fields) + " fields; this is not a table");
       fields.emplace_back();
       closed = false;
@@ -90,8 +179,8 @@ bool CsvReader::next(std::vector<std::string>& fields) {
   return false;
 }
 
-void append_field(std::string& line, std::string_view field) {
-  if (field.find_first_of(",\t\"\r\n") == field.npos) {
+void append_field(std::string& line, std::string_view field, char separator) {
+  if (field.find_first_of(",;\t\"\r\n") == field.npos && field.find(separator) == field.npos) {
     line += field;
     return;
   }
@@ -103,11 +192,11 @@ void append_field(std::string& line, std::string_view field) {
   line += '"';
 }
 
-std::string csv_header(const std::vector<std::string>& names) {
+std::string csv_header(const std::vector<std::string>& names, char separator) {
   std::string line;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (i > 0) line += ',';
-    append_field(line, names[i]);
+    if (i > 0) line += separator;
+    append_field(line, names[i], separator);
   }
   return line + '\n';
 }

@@ -108,7 +108,7 @@ void draw_chapter(Studio& studio, const Experiment& experiment, const Curve& tru
   const Curve data = data_points(experiment.data);
   const auto draw = [&](const std::string& file, const std::vector<Panel>& panels) {
     studio.step("drawing " + file);
-    write_file(studio.path(file), chart_png(panels));
+    write_file(studio.path(file), chart(panels));
   };
   draw("data.png", {{"The data: y = 2 sin x + x^0.8 + noise", "x", "y", {data, truth}}});
   draw("average.png",
@@ -136,7 +136,7 @@ void draw_weights(Studio& studio, const std::string& name, const std::string& ti
   studio.step("drawing weights_" + name + ".png");
   studio.write_weights("weights_" + name + ".npy", weights);
   write_file(studio.path("weights_" + name + ".png"),
-             heat_map_png(weights, title, "Sorted training inputs", "Sorted testing inputs"));
+             heat_map(weights, title, "Sorted training inputs", "Sorted testing inputs"));
 }
 
 /// The chapter's experiment. Adds to the report.
@@ -205,14 +205,14 @@ FitResult run_motorcycle(Studio& studio, Json& report) {
               average = prediction(experiment, "average", "average", colors::second);
   const Curve start{"before training", Stroke::line, colors::third, experiment.queries.cells, before.cells};
   write_file(studio.path("motorcycle.png"),
-             chart_png({{"Motorcycle crash: bandwidth " + bandwidth_text(wide) + " ms",
-                         time,
-                         acceleration,
-                         {points_curve, average, start}},
-                        {"Learnt: bandwidth " + bandwidth_text(w) + " ms",
-                         time,
-                         acceleration,
-                         {points_curve, average, prediction(experiment, "parametric", "learnt", colors::fit)}}}));
+             chart({{"Motorcycle crash: bandwidth " + bandwidth_text(wide) + " ms",
+                     time,
+                     acceleration,
+                     {points_curve, average, start}},
+                    {"Learnt: bandwidth " + bandwidth_text(w) + " ms",
+                     time,
+                     acceleration,
+                     {points_curve, average, prediction(experiment, "parametric", "learnt", colors::fit)}}}));
   report = training_report(experiment, options);
   report["w0"] = wide;
   for (const Experiment::Method& method : experiment.methods) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <attnpool/attnpool.hpp>
+#include <cctype>
 #include <exception>
 #include <new>
 #include <sstream>
@@ -30,6 +31,24 @@ void hold_standard_streams() {
   }
 }
 
+/// "-x times" is read as the options -x, -t, ... by the letter: says what is meant instead of what is missing.
+void refuse_single_dashes(int argc, char** argv, const CLI::App& program) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") return;
+    const bool is_number = word.size() > 1 && (std::isdigit(static_cast<unsigned char>(word[1])) || word[1] == '.');
+    if (word.size() < 2 || word[0] != '-' || word[1] == '-' || is_number || word == "-h") continue;
+    const std::string name = "-" + std::string(word.substr(0, word.find('=')));
+    for (const CLI::App* command : program.get_subcommands({})) {
+      if (command->get_option_no_throw(name)) {
+        throw UsageError("no option " + cited(word) + "; do you mean " + name + "?");
+      }
+    }
+    const bool follows_option = i > 1 && argv[i - 1][0] == '-' && argv[i - 1][1] == '-';
+    if (!follows_option) throw UsageError("no option " + cited(word) + "; options begin with two dashes");
+  }
+}
+
 Exit parse_and_run(int argc, char** argv) {
   CLI::App program("Attention pooling: kernel regression whose bandwidth is learnt.", "attnpool");
   program.set_version_flag("--version", std::string("attnpool ") + version());
@@ -47,10 +66,15 @@ Exit parse_and_run(int argc, char** argv) {
   }
   const std::string first = argc > 1 ? argv[1] : "";
   const auto is_first = [&](const CLI::App* command) { return command->get_name() == first; };
+  const bool is_known_option = first == "--help" || first == "-h" || first == "--version";
+  if (first.starts_with("-") && !is_known_option) {
+    throw UsageError("no option " + cited(first) + " before a command; there are demo, fit, predict, weights and info");
+  }
   if (first.empty() || (first[0] != '-' && program.get_subcommands(is_first).empty())) {
     throw UsageError((first.empty() ? "no command" : "no command " + cited(first)) +
                      "; there are demo, fit, predict, weights and info (see attnpool --help)");
   }
+  refuse_single_dashes(argc, argv, program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

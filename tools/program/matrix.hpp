@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <attnpool/attnpool.hpp>
 #include <cmath>
 #include <string>
@@ -37,12 +38,27 @@ auto in_precision(Precision precision, Work&& work) {
   return precision == Precision::float_ ? work(0.0F) : work(0.0);
 }
 
-/// The same numbers in precision T. Throws DataError, naming `what`, for one that T can hold only as infinity.
+/// The middle of the range of each column.
+inline std::vector<double> middles(const Matrix<double>& matrix) {
+  std::vector<double> low(matrix.cells.begin(), matrix.cells.begin() + static_cast<std::ptrdiff_t>(matrix.cols)),
+      high = low;
+  for (std::size_t r = 1; r < matrix.rows; ++r)
+    for (std::size_t c = 0; c < matrix.cols; ++c) {
+      low[c] = std::min(low[c], matrix(r, c));
+      high[c] = std::max(high[c], matrix(r, c));
+    }
+  for (std::size_t c = 0; c < matrix.cols; ++c) low[c] = low[c] / 2 + high[c] / 2;
+  return low;
+}
+
+/// The same numbers, less `origin` of their column, in precision T; a double stays as it is. Throws DataError, naming
+/// `what`, for one that T can hold only as infinity.
 template <class T>
-Matrix<T> converted(const Matrix<double>& source, const std::string& what) {
+Matrix<T> converted(const Matrix<double>& source, const std::string& what, const std::vector<double>& origin = {}) {
   Matrix<T> result(source.rows, source.cols);
+  const bool moved = sizeof(T) < sizeof(double) && !origin.empty();
   for (std::size_t i = 0; i < source.cells.size(); ++i) {
-    result.cells[i] = static_cast<T>(source.cells[i]);
+    result.cells[i] = static_cast<T>(source.cells[i] - (moved ? origin[i % source.cols] : 0));
     if (!std::isfinite(result.cells[i]))
       throw DataError(what + ": " + to_text(source.cells[i]) + " does not fit in a float");
   }

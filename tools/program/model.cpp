@@ -45,15 +45,28 @@ class Checksum {
   std::uint64_t hash_ = 0xcbf29ce484222325;
 };
 
+/// The dates from which the seconds of x columns count, "" for a column of numbers.
+std::vector<std::string> origin_texts(const std::vector<std::optional<Moment>>& origins) {
+  std::vector<std::string> texts;
+  for (const auto& origin : origins) texts.push_back(origin ? date_text(*origin, 0) : "");
+  return texts;
+}
+
 std::string checksum(const Model& model) {
   Checksum sum;
   sum.add(std::string(name(model.precision)));
   sum.add(model.data.x);
   sum.add(model.data.y);
   sum.add(model.w);
+  if (!model.data.groups.empty()) {
+    sum.add(std::vector<std::string>{model.data.group});
+    sum.add(model.data.groups);
+    for (const std::vector<double>& w : model.group_w) sum.add(w);
+  }
   sum.add(model.data.keys.cells);
   sum.add(model.data.values.cells);
   if (!model.data.key_weights.empty()) sum.add(model.data.key_weights);
+  if (!model.data.origins.empty()) sum.add(origin_texts(model.data.origins));
   return sum.text();
 }
 
@@ -89,8 +102,17 @@ class Reader {
     return value.get<double>();
   }
 
-  std::vector<double> numbers(const char* key) const {
+  std::vector<double> numbers(const char* key) const { return numbers(member(key), key); }
+
+  std::vector<std::vector<double>> lists(const char* key) const {
     const Json& array = member(key);
+    if (!array.is_array()) fail(std::string("'") + key + "' is not an array");
+    std::vector<std::vector<double>> result;
+    for (const Json& entry : array) result.push_back(numbers(entry, key));
+    return result;
+  }
+
+  std::vector<double> numbers(const Json& array, const char* key) const {
     if (!array.is_array()) fail(std::string("'") + key + "' is not an array");
     std::vector<double> values;
     values.reserve(array.size());
@@ -106,6 +128,20 @@ class Reader {
       result.push_back(value.get<std::string>());
     }
     if (result.empty()) fail(std::string("'") + key + "' is empty");
+    return result;
+  }
+
+  std::vector<std::optional<Moment>> origins(const char* key, std::size_t count) const {
+    const Json& array = member(key);
+    if (!array.is_array() || array.size() != count)
+      fail(std::string("'") + key + "' is not one entry for each x column");
+    std::vector<std::optional<Moment>> result;
+    for (const Json& value : array) {
+      const std::string text = value.is_string() ? value.get<std::string>() : "no date";
+      result.push_back(text.empty() ? std::nullopt : parse_date(text));
+      if (!text.empty() && !result.back())
+        fail(std::string("'") + key + "' holds " + cited(text) + ", which is no date");
+    }
     return result;
   }
 
@@ -129,12 +165,13 @@ const char* name(Loss loss) { return loss == Loss::mean ? "mean" : "half-sum"; }
 Loss loss_from_name(std::string_view name) { return name == "mean" ? Loss::mean : Loss::half_sum; }
 
 void check_names(const Data& data) {
-  for (const auto* names : {&data.x, &data.y}) {
+  const std::vector<std::string> group = {data.group}, groups = distinct(data.groups);
+  for (const auto* names : {&data.x, &data.y, &group, &groups}) {
     for (const std::string& name : *names) {
       try {
         static_cast<void>(Json(name).dump());
       } catch (const Json::type_error&) {
-        throw DataError("the column name " + cited(name) + " is not UTF-8; a model cannot hold it");
+        throw DataError("the name " + cited(name) + " is not UTF-8; a model cannot hold it");
       }
     }
   }
@@ -148,7 +185,13 @@ std::string to_json(const Model& model) {
   object["precision"] = name(model.precision);
   object["x"] = model.data.x;
   object["y"] = model.data.y;
-  object["w"] = model.w;
+  if (model.data.groups.empty()) {
+    object["w"] = model.w;
+  } else {
+    object["group"] = model.data.group;
+    object["groups"] = model.data.groups;
+    object["group_w"] = model.group_w;
+  }
   object["loss"] = name(model.loss);
   object["leave_one_out"] = model.leave_one_out;
   object["loss_before"] = model.loss_before;
@@ -158,6 +201,7 @@ std::string to_json(const Model& model) {
   object["keys"] = model.data.keys.cells;
   object["values"] = model.data.values.cells;
   if (!model.data.key_weights.empty()) object["key_weights"] = model.data.key_weights;
+  if (!model.data.origins.empty()) object["x_origin"] = origin_texts(model.data.origins);
   object["checksum"] = checksum(model);
   std::string text = "{\n";  // one member per line
   for (const auto& [key, value] : object.items()) {
@@ -182,9 +226,20 @@ Model model_from_json(std::string_view text, const std::string& file) {
   model.precision = reader.one_of("precision", {"float", "double"}) == "float" ? Precision::float_ : Precision::double_;
   model.data.x = reader.names("x");
   model.data.y = reader.names("y");
-  model.w = reader.numbers("w");
-  if (model.w.size() != 1 && model.w.size() != model.data.x.size()) {
-    reader.fail("'w' has " + counted(model.w.size(), "number") + " for " + counted(model.data.x.size(), "x column"));
+  const auto check_w = [&](const char* key, const std::vector<double>& w) {
+    if (w.size() != 1 && w.size() != model.data.x.size()) {
+      reader.fail(std::string("'") + key + "' has " + counted(w.size(), "number") + " for " +
+                  counted(model.data.x.size(), "x column"));
+    }
+  };
+  if (object.contains("group_w")) {
+    model.data.group = reader.string("group");
+    model.data.groups = reader.names("groups");
+    model.group_w = reader.lists("group_w");
+    for (const std::vector<double>& w : model.group_w) check_w("group_w", w);
+  } else {
+    model.w = reader.numbers("w");
+    check_w("w", model.w);
   }
   model.loss = loss_from_name(reader.one_of("loss", {"mean", "half-sum"}));
   if (!reader.member("leave_one_out").is_boolean()) reader.fail("'leave_one_out' is not true or false");
@@ -200,10 +255,16 @@ Model model_from_json(std::string_view text, const std::string& file) {
   if (!rows.is_number_unsigned() || rows == 0) reader.fail("'rows' is not a whole number above 0");
   model.data.keys = reader.matrix("keys", rows.get<std::size_t>(), model.data.x.size());
   model.data.values = reader.matrix("values", rows.get<std::size_t>(), model.data.y.size());
+  if (!model.data.groups.empty()) {
+    if (model.data.groups.size() != model.data.keys.rows) reader.fail("'groups' is not one name for each row");
+    if (distinct(model.data.groups).size() != model.group_w.size())
+      reader.fail("'group_w' is not one entry for each group");
+  }
   if (object.contains("key_weights")) {
     model.data.key_weights = reader.matrix("key_weights", model.data.keys.rows, 1).cells;
     check_key_weights(model.data.key_weights, file);
   }
+  if (object.contains("x_origin")) model.data.origins = reader.origins("x_origin", model.data.x.size());
   if (reader.string("checksum") != checksum(model))
     reader.fail("the checksum does not agree; the model was damaged or edited");
   return model;

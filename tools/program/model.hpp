@@ -10,7 +10,8 @@ namespace attnpool::program {
 /// What training leaves: all that a prediction needs, in one JSON file.
 struct Model {
   Data data;
-  std::vector<double> w;  ///< one entry, or one per x column
+  std::vector<double> w;                          ///< one entry, or one per x column; empty with groups
+  std::vector<std::vector<double>> group_w = {};  ///< with groups: such a w for each, in the order of their first rows
   Precision precision = Precision::double_;
   Loss loss = Loss::mean;
   bool leave_one_out = true;

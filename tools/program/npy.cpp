@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "errors.hpp"
@@ -100,14 +101,15 @@ class Dictionary {
   void parse_descr(NpyHeader& header) {
     if (accept('[')) fail(input_, "the NPY array holds records; a plain numeric array is needed");
     const std::string_view descr = string();
-    for (const std::string_view known : {"f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}) {
+    for (const std::string_view known : {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}) {
       if (descr.size() != 3 || descr.substr(1) != known) continue;
-      if (descr[0] == '>' && descr[2] != '1') fail(input_, "the NPY array is big-endian, dtype " + cited(descr));
+      header.big_endian = descr[0] == '>';
       header.kind = descr[1];
       header.item_size = static_cast<std::size_t>(descr[2] - '0');
       return;
     }
-    fail(input_, "the NPY array has dtype " + cited(descr) + "; float32, float64, bool or an integer type is needed");
+    fail(input_,
+         "the NPY array has dtype " + cited(descr) + "; a float of at most 64 bits, bool or an integer type is needed");
   }
 
   void parse_shape(NpyHeader& header) {
@@ -161,12 +163,25 @@ std::optional<double> cell_as(const char* bytes) {
   std::memcpy(&value, bytes, sizeof value);
   const double result = static_cast<double>(value);
   if constexpr (!std::is_floating_point_v<T>) {
-    if (std::abs(result) > 0x1p53) return std::nullopt;  // would not be exact
+    if (static_cast<long double>(value) != static_cast<long double>(result)) return std::nullopt;  // rounded
   }
   return result;
 }
 
-std::optional<double> cell(const NpyHeader& header, const char* bytes) {
+/// IEEE 754 binary16.
+double half(const char* bytes) {
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, bytes, sizeof bits);
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  const double size = exponent == 0    ? std::ldexp(mantissa, -24)
+                      : exponent == 31 ? (mantissa == 0 ? HUGE_VAL : std::numeric_limits<double>::quiet_NaN())
+                                       : std::ldexp(1024 + mantissa, exponent - 25);
+  return bits >> 15 ? -size : size;
+}
+
+std::optional<double> cell(const NpyHeader& header, char* bytes) {
+  if (header.big_endian) std::reverse(bytes, bytes + header.item_size);
+  if (header.kind == 'f' && header.item_size == 2) return half(bytes);
   if (header.kind == 'f') return header.item_size == 4 ? cell_as<float>(bytes) : cell_as<double>(bytes);
   const bool is_signed = header.kind == 'i';
   switch (header.item_size) {
@@ -200,7 +215,8 @@ NpyHeader read_npy_header(Input& input) {
   return header;
 }
 
-std::vector<double> read_npy_cells(Input& input, const NpyHeader& header, const std::vector<std::size_t>& columns) {
+std::vector<double> read_npy_cells(Input& input, const NpyHeader& header, const std::vector<std::size_t>& columns,
+                                   bool may_lack) {
   std::vector<double> cells(header.rows * columns.size());
   std::vector<std::vector<std::size_t>> places(header.cols);  // of a file column in a row of the result
   for (std::size_t i = 0; i < columns.size(); ++i) places[columns[i]].push_back(i);
@@ -214,8 +230,9 @@ std::vector<double> read_npy_cells(Input& input, const NpyHeader& header, const 
     if (places[column].empty()) continue;
     const std::optional<double> value = cell(header, bytes);
     const auto where = [&] { return "row " + std::to_string(row) + ", column " + std::to_string(column) + ": "; };
-    if (!value) fail(input, where() + "an integer beyond 2^53 is not exact in double");
-    if (!std::isfinite(*value)) fail(input, where() + cited(to_text(*value)) + " is not finite");
+    if (!value) fail(input, where() + "an integer beyond 2^53 that a double would round");
+    if (!std::isfinite(*value) && !(may_lack && std::isnan(*value)))
+      fail(input, where() + cited(to_text(*value)) + " is not finite");
     for (const std::size_t place : places[column]) cells[row * columns.size() + place] = *value;
   }
   return cells;

@@ -13,17 +13,18 @@ inline constexpr std::string_view npy_magic = "\x93NUMPY";
 struct NpyHeader {
   char kind = 'f';            ///< 'f', 'i', 'u' or 'b' as in NumPy
   std::size_t item_size = 8;  ///< bytes
-  bool column_major = false;
+  bool column_major = false, big_endian = false;
   std::size_t rows = 0, cols = 1;  ///< a one-dimensional array is one column
 };
 
-/// Reads what follows the magic and checks it: little-endian float32, float64, bool or integers in one or two
-/// dimensions, and as many bytes in the file as the header promises. Throws DataError.
+/// Reads what follows the magic and checks it: float16, float32, float64, bool or integers of either byte order in one or
+/// two dimensions, and as many bytes in the file as the header promises. Throws DataError.
 NpyHeader read_npy_header(Input& input);
 
-/// Reads the cells of the given columns, row-major. Cells that are not finite, or integers beyond 2^53, throw
-/// DataError.
-std::vector<double> read_npy_cells(Input& input, const NpyHeader& header, const std::vector<std::size_t>& columns);
+/// Reads the cells of the given columns, row-major. Cells that are not finite, or integers that a double would round,
+/// throw DataError; NaN does not if may_lack.
+std::vector<double> read_npy_cells(Input& input, const NpyHeader& header, const std::vector<std::size_t>& columns,
+                                   bool may_lack = false);
 
 /// The start of a version 1 file of a row-major matrix of T (float or double); its cells follow as they lie in memory.
 template <class T>

@@ -10,8 +10,12 @@ struct ParsedNumber {
   const char* complaint = nullptr;  ///< why the text was refused, to follow the text in a message; null if it was taken
 };
 
-/// A finite decimal number, with blanks around it allowed.
-ParsedNumber parse_number(std::string_view text);
+/// A finite decimal number, with blanks around it allowed. Refused: thousands separators, and integers that a double would
+/// round.
+ParsedNumber parse_number(std::string_view text, char decimal = '.');
+
+/// Without the blanks and tabs around it.
+std::string_view trimmed(std::string_view text);
 
 /// The shortest text that reads back as the same number.
 std::string to_text(double value);

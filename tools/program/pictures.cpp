@@ -8,9 +8,23 @@
 namespace attnpool::program {
 namespace {
 
-std::string terminal(int width, int height) {
-  return "set terminal pngcairo noenhanced size " + std::to_string(width) + "," + std::to_string(height) +
-         " font 'DejaVu Sans,12' background '#ffffff'\n"
+std::string terminal(PictureFormat format, int width, int height) {
+  const std::string size = " noenhanced size " + std::to_string(width) + "," + std::to_string(height),
+                    font = " font 'DejaVu Sans,12' background '#ffffff'\n";
+  std::string command;
+  switch (format) {
+    case PictureFormat::png:
+      command = "set terminal pngcairo" + size + font;
+      break;
+    case PictureFormat::svg:
+      command = "set terminal svg" + size + font;
+      break;
+    case PictureFormat::pdf:  // in inches: 96 of our pixels
+      command = "set terminal pdfcairo noenhanced size " + to_text(width / 96.0) + "," + to_text(height / 96.0) + font;
+      break;
+  }
+  return command +
+
          "set encoding utf8\n"
          "set border 3 linewidth 1 linecolor '#555555'\n"
          "set tics nomirror out scale 0.6 textcolor '#333333'\n"
@@ -58,9 +72,31 @@ std::string range(const char* axis, const std::vector<Panel>& panels, std::vecto
   return std::string("set ") + axis + " [" + to_text(low - room) + ":" + to_text(high + room) + "]\n";
 }
 
+/// Labels of a time axis in as much detail as the data reach.
+std::string date_axis(const std::vector<Panel>& panels) {
+  double low = HUGE_VAL, high = -HUGE_VAL;
+  for (const Panel& panel : panels) {
+    for (const Curve& curve : panel.curves) {
+      for (const double x : curve.x) {
+        low = std::min(low, x);
+        high = std::max(high, x);
+      }
+    }
+    if (!panel.x_is_date) return "";
+  }
+  constexpr double day = 86400;
+  const double reach = high - low;
+  const char* labels = reach > 4 * 365 * day ? "%Y"
+                       : reach > 60 * day    ? "%Y-%m"
+                       : reach > 4 * day     ? "%m-%d"
+                       : reach > 4 * 60      ? "%m-%d\\n%H:%M"
+                                             : "%H:%M:%S";
+  return std::string("set xdata time\nset timefmt '%s'\nset format x \"") + labels + "\"\n";
+}
+
 }  // namespace
 
-std::string chart_png(const std::vector<Panel>& panels) {
+std::string chart(const std::vector<Panel>& panels, PictureFormat format) {
   const int count = static_cast<int>(panels.size());
   std::string data, plots;
   std::size_t curves = 0;
@@ -77,7 +113,8 @@ std::string chart_png(const std::vector<Panel>& panels) {
     }
     plots += "\n";
   }
-  return run_gnuplot(terminal(count == 1 ? 960 : 560 * count, count == 1 ? 640 : 520) + data +
+  return run_gnuplot(terminal(format, count == 1 ? 960 : 560 * count, count == 1 ? 640 : 520) + data +
+                     date_axis(panels) +
                      "set grid linetype 1 linewidth 0.6 linecolor '#e4e4e4'\n"
                      "set key at graph 0.5, screen 0.025 center bottom horizontal maxrows 1 Left reverse samplen 1.6 "
                      "width -2 textcolor '#222222'\n" +
@@ -86,15 +123,15 @@ std::string chart_png(const std::vector<Panel>& panels) {
                      (count == 1 ? "" : "set multiplot layout 1," + std::to_string(count) + "\n") + plots);
 }
 
-std::string heat_map_png(const Matrix<double>& weights, const std::string& title, const std::string& x_label,
-                         const std::string& y_label) {
+std::string heat_map(const Matrix<double>& weights, const std::string& title, const std::string& x_label,
+                     const std::string& y_label, PictureFormat format) {
   std::string data = "$weights << END\n";
   for (std::size_t r = 0; r < weights.rows; ++r) {
     for (std::size_t c = 0; c < weights.cols; ++c) data += to_text(weights(r, c)) + (c + 1 < weights.cols ? " " : "\n");
   }
   data += "END\n";
   // Reds of ColorBrewer, by Cynthia Brewer, as in the chapter.
-  return run_gnuplot(terminal(820, 720) + data + labels(title, x_label, y_label) +
+  return run_gnuplot(terminal(format, 820, 720) + data + labels(title, x_label, y_label) +
                      "set palette defined (0 '#fff5f0', 1 '#fee0d2', 2 '#fcbba1', 3 '#fc9272', 4 '#fb6a4a', "
                      "5 '#ef3b2c', 6 '#cb181d', 7 '#a50f15', 8 '#67000d')\n"
                      "set border 15\n"

@@ -3,8 +3,9 @@
 #include <vector>
 
 #include "matrix.hpp"
+#include "output.hpp"
 
-/// Pictures as PNG, in one style.
+/// Pictures in one style, as PNG, SVG or PDF.
 namespace attnpool::program {
 
 namespace colors {
@@ -28,13 +29,14 @@ struct Curve {
 struct Panel {
   std::string title, x_label, y_label;
   std::vector<Curve> curves;
+  bool x_is_date = false;  ///< x counts seconds since 1970-01-01
 };
 
 /// Panels side by side, on one scale of y.
-std::string chart_png(const std::vector<Panel>& panels);
+std::string chart(const std::vector<Panel>& panels, PictureFormat format = PictureFormat::png);
 
 /// Attention weights, one row per query from the top, in shades of red.
-std::string heat_map_png(const Matrix<double>& weights, const std::string& title, const std::string& x_label,
-                         const std::string& y_label);
+std::string heat_map(const Matrix<double>& weights, const std::string& title, const std::string& x_label,
+                     const std::string& y_label, PictureFormat format = PictureFormat::png);
 
 }  // namespace attnpool::program

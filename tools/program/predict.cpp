@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <attnpool/attnpool.hpp>
 #include <iostream>
@@ -13,6 +15,7 @@
 #include "interrupt.hpp"
 #include "json_file.hpp"
 #include "npy.hpp"
+#include "output.hpp"
 #include "pictures.hpp"
 #include "plan_options.hpp"
 #include "problem.hpp"
@@ -26,97 +29,185 @@ struct PredictOptions {
   ProblemOptions problem;
   PlanOptions plan;
   std::string out = "-", plot;
-  bool bounds = false;
+  bool bounds = false, out_given = false;
 };
 
-/// Of the column that --bounds adds.
+/// The header of the column that --bounds adds.
 constexpr const char* bound_name = "bound";
 
+/// The answers of all queries.
 struct Prediction {
+  Matrix<double> values;           ///< [queries][y columns]; in float, numbers that a float holds
+  std::vector<double> bounds;      ///< [queries], or empty
+  std::size_t without_answer = 0;  ///< queries that see no key, or whose y columns hold no number
   Report report;
   std::optional<Explanation> explanation;
 };
 
-/// The data, and the prediction as a line through the queries in ascending order.
-template <class T>
-std::string picture_of(const Problem& problem, const Matrix<T>& predictions) {
+std::string title_of(const Problem& problem) {
+  const Data& data = problem.data;
+  return data.y[0] + " over " + data.x[0] + ", bandwidth " + to_short_text(1 / std::abs(problem.score->w_of(0)), 4) +
+         (problem.leave_one_out ? ", each point left out" : "");
+}
+
+/// The data, and the prediction as a line through the queries in ascending order. Queries at one place that have several
+/// answers, as points left out of their own have, would make a zigzag of it: they are points.
+std::string picture_of(const Problem& problem, const Matrix<double>& predictions, PictureFormat format) {
   std::vector<std::size_t> order(problem.queries.rows);
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto& x = problem.queries.cells;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return x[a] < x[b]; });
   const Data& data = problem.data;
-  Panel panel{"", data.x[0], data.y[0], {{"data", Stroke::points, colors::points, data.keys.cells, data.values.cells}}};
-  Curve curve{"prediction", Stroke::line, colors::fit, {}, {}};
-  for (const std::size_t q : order) {
-    curve.x.push_back(x[q]);
-    curve.y.push_back(static_cast<double>(predictions(q, 0)));
+  const double origin = data.is_date(0) ? static_cast<double>(data.origins[0]->seconds) : 0;
+  const auto moved = [&](double at) { return at + origin; };
+  bool ambiguous = false;
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    ambiguous |= x[order[i]] == x[order[i - 1]] && predictions(order[i], 0) != predictions(order[i - 1], 0);
   }
-  panel.title =
-      data.y[0] + " over " + data.x[0] + ", bandwidth " + to_short_text(1 / std::abs(problem.score->w_of(0)), 4);
-  panel.curves.push_back(std::move(curve));
-  return chart_png({panel});
+  Panel panel{title_of(problem), data.x[0], data.y[0], {}, data.is_date(0)};
+  Curve points{"data", Stroke::points, colors::points, data.keys.cells, data.values.cells};
+  Curve curve{ambiguous ? "prediction of each point" : "prediction",
+              ambiguous ? Stroke::points : Stroke::line,
+              colors::fit,
+              {},
+              {}};
+  std::transform(points.x.begin(), points.x.end(), points.x.begin(), moved);
+  for (const std::size_t q : order) {
+    curve.x.push_back(moved(x[q]));
+    curve.y.push_back(predictions(q, 0));
+  }
+  panel.curves = {std::move(points), std::move(curve)};
+  return chart({panel}, format);
 }
 
-template <class T>
-void write_csv(AtomicFile& file, const Problem& problem, const Matrix<T>& predictions,
-               const std::vector<double>& bounds) {
-  std::vector<std::string> names = problem.data.x;
-  names.insert(names.end(), problem.data.y.begin(), problem.data.y.end());
-  if (!bounds.empty()) names.push_back(bound_name);
-  file.write(csv_header(names));
+void write_text(AtomicFile& file, const Problem& problem, const Prediction& done, char separator) {
+  const Data& data = problem.data;
+  std::vector<std::string> names;
+  if (!data.group.empty()) names.push_back(data.group);
+  names.insert(names.end(), data.x.begin(), data.x.end());
+  names.insert(names.end(), data.y.begin(), data.y.end());
+  if (!done.bounds.empty()) names.push_back(bound_name);
+  file.write(csv_header(names, separator));
   std::string line;
-  for (std::size_t q = 0; q < predictions.rows; ++q) {
+  for (std::size_t q = 0; q < done.values.rows; ++q) {
     line.clear();
-    for (std::size_t d = 0; d < problem.queries.cols; ++d) line += to_text(problem.queries(q, d)) + ',';
-    for (std::size_t v = 0; v < predictions.cols; ++v) line += to_text(predictions(q, v)) + ',';
-    if (!bounds.empty()) line += to_text(bounds[q]) + ',';
+    if (!data.group.empty()) {
+      append_field(line, problem.query_groups[q], separator);
+      line += separator;
+    }
+    for (std::size_t d = 0; d < problem.queries.cols; ++d) {
+      const double x = problem.queries(q, d);
+      line += (data.is_date(d) ? date_text(*data.origins[d], x) : to_text(x)) + separator;
+    }
+    for (std::size_t v = 0; v < done.values.cols; ++v) {
+      const double y = done.values(q, v);
+      line += (problem.precision == Precision::float_ ? to_text(static_cast<float>(y)) : to_text(y)) + separator;
+    }
+    if (!done.bounds.empty()) line += to_text(done.bounds[q]) + separator;
     line.back() = '\n';
     file.write(line);
   }
 }
 
-template <class T>
-void write_npy(AtomicFile& file, const Problem& problem, const Matrix<T>& predictions,
-               const std::vector<double>& bounds) {
-  file.write(npy_header<double>(predictions.rows, problem.queries.cols + predictions.cols + !bounds.empty()));
+void write_npy(AtomicFile& file, const Problem& problem, const Prediction& done) {
+  file.write(npy_header<double>(done.values.rows, problem.queries.cols + done.values.cols + !done.bounds.empty()));
   std::vector<double> row;
-  for (std::size_t q = 0; q < predictions.rows; ++q) {
+  for (std::size_t q = 0; q < done.values.rows; ++q) {
     row.assign(&problem.queries.cells[q * problem.queries.cols],
                &problem.queries.cells[q * problem.queries.cols] + problem.queries.cols);
-    for (std::size_t v = 0; v < predictions.cols; ++v) row.push_back(static_cast<double>(predictions(q, v)));
-    if (!bounds.empty()) row.push_back(bounds[q]);
+    for (std::size_t v = 0; v < done.values.cols; ++v) row.push_back(done.values(q, v));
+    if (!done.bounds.empty()) row.push_back(done.bounds[q]);
     file.write(npy_bytes(row));
   }
 }
 
-/// Writes the outputs.
+/// Answers the queries of one part and enters them among all.
 template <class T>
-Prediction predict(const PredictOptions& options, const Problem& problem, Options call) {
+void answer(const PredictOptions& options, const Part& part, Options call, Prediction& done) {
+  const Problem& problem = part.problem;
   Arrays<T> arrays(problem);
   const auto queries = arrays.queries.view(), keys = arrays.keys.view(), values = arrays.values.view();
-  Matrix<T> predictions(queries.rows, values.cols);
-  std::vector<double> bounds(options.bounds ? queries.rows : 0);
-  Prediction done;
+  call.key_weights = problem.data.key_weights;
   if (options.plan.explain) {
     done.explanation = explain<T>(queries, keys, values, *problem.score, call);
     if (!options.common.quiet) std::cerr << done.explanation->text();
   }
-  {
-    ProgressDisplay progress("predict", options.common.quiet);
-    call.progress = [&](double fraction) { return progress.update(fraction); };
-    call.bounds = bounds;
-    done.report.bound = std::numeric_limits<double>::quiet_NaN();  // not every way of the library knows it
-    if (options.common.json) call.report = &done.report;
-    pool<T>(queries, keys, values, *problem.score, predictions.view(), call);
+  Matrix<T> predictions(queries.rows, values.cols);
+  std::vector<double> bounds(options.bounds ? queries.rows : 0);
+  Report report;
+  call.bounds = bounds;
+  if (options.common.json) call.report = &report;
+  pool<T>(queries, keys, values, *problem.score, predictions.view(), call);
+  done.report.plan = report.plan;
+  done.report.handed_over += report.handed_over;
+  done.report.bound = std::max(done.report.bound, report.bound);
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    const std::size_t row = part.rows.empty() ? q : part.rows[q];
+    bool answered = true;
+    for (std::size_t v = 0; v < values.cols; ++v) {
+      done.values(row, v) = static_cast<double>(predictions(q, v));
+      answered &= !std::isnan(predictions(q, v));
+    }
+    done.without_answer += !answered;
+    if (options.bounds) done.bounds[row] = bounds[q];
   }
-  const std::string picture = options.plot.empty() ? "" : picture_of(problem, predictions);
+}
+
+Prediction predict(const PredictOptions& options, const Problem& problem, Options call) {
+  Prediction done;
+  done.values = Matrix<double>(problem.queries.rows, problem.data.values.cols);
+  done.bounds.resize(options.bounds ? problem.queries.rows : 0);
+  const std::vector<Part> parts = parts_of(problem);
+  ProgressDisplay progress("predict", options.common.quiet);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    call.progress = [&](double fraction) {
+      return progress.update((static_cast<double>(i) + fraction) / static_cast<double>(parts.size()));
+    };
+    in_precision(problem.precision, [&](auto zero) { answer<decltype(zero)>(options, parts[i], call, done); });
+    if (!call.progress(1)) throw CancelledByUser();
+  }
+  return done;
+}
+
+/// A picture is asked for and nobody has said where rows go: a terminal would be flooded with them.
+bool wants_picture_only(const PredictOptions& options) {
+  return !options.plot.empty() && !options.out_given && isatty(STDOUT_FILENO) != 0;
+}
+
+void write_outputs(const PredictOptions& options, const Problem& problem, const Prediction& done) {
+  const std::string picture =
+      options.plot.empty() ? "" : picture_of(problem, done.values, picture_format("--plot", options.plot));
+  if (wants_picture_only(options)) return write_file(options.plot, picture);
+  const TableFormat format = table_format("--out", options.out);
   AtomicFile file(options.out);
   if (interrupted()) throw CancelledByUser();  // since the last progress
-  options.out.ends_with(".npy") ? write_npy(file, problem, predictions, bounds)
-                                : write_csv(file, problem, predictions, bounds);
+  if (format == TableFormat::npy) {
+    write_npy(file, problem, done);
+  } else {
+    write_text(file, problem, done, separator_of(format));
+  }
   if (!options.plot.empty()) write_file(options.plot, picture);
   file.commit();
-  return done;
+}
+
+/// What can be refused before any work.
+void check_predict(const PredictOptions& options, const Problem& problem) {
+  if (!options.plot.empty()) {
+    if (problem.queries.cols != 1) throw UsageError("--plot: can show one x column only");
+    if (!problem.data.group.empty()) throw UsageError("--plot: cannot show groups");
+  }
+  const TableFormat format = table_format("--out", options.out);
+  if (format == TableFormat::npy && !problem.data.group.empty()) {
+    throw UsageError("--out: an NPY file cannot hold the names of groups; .csv and .tsv can");
+  }
+  for (const auto* names : {&problem.data.x, &problem.data.y}) {
+    if (options.bounds && std::find(names->begin(), names->end(), bound_name) != names->end()) {
+      throw UsageError("--bounds: a column is called " + cited(bound_name) + " already");
+    }
+  }
+  const double rows = static_cast<double>(problem.queries.rows),
+               cells = static_cast<double>(problem.queries.cols + problem.data.values.cols);
+  require_space(options.out, rows * cells * (format == TableFormat::npy ? 8 : 2));
 }
 
 Exit run_predict(const PredictOptions& options) {
@@ -124,20 +215,20 @@ Exit run_predict(const PredictOptions& options) {
   const int threads = checked_threads(options.common);
   const double tolerance = checked_tolerance(options.plan);
   check_outputs(options.common, options.out, options.plot);
-  const Problem problem = load_problem(options.problem);
-  if (!options.plot.empty() && problem.queries.cols != 1) throw UsageError("--plot: can show one x column only");
-  for (const auto* names : {&problem.data.x, &problem.data.y}) {
-    if (options.bounds && std::find(names->begin(), names->end(), bound_name) != names->end()) {
-      throw UsageError("--bounds: a column is called " + cited(bound_name) + " already");
-    }
-  }
+  const Problem problem = load_problem(options.problem, options.common.quiet);
+  check_predict(options, problem);
   Options call = library_options(problem, threads, {});
   call.plan = checked_plan(options.plan, problem.queries.cols);
   call.tolerance = tolerance;
-  const Prediction done =
-      in_precision(problem.precision, [&](auto zero) { return predict<decltype(zero)>(options, problem, call); });
+  const Prediction done = predict(options, problem, call);
+  write_outputs(options, problem, done);
+  if (done.without_answer > 0 && !options.common.quiet) {
+    say(counted(done.without_answer, "row") + " of " + std::to_string(problem.queries.rows) +
+        " without an answer (nan): no row of the data is in reach of the query");
+  }
   if (!options.common.json) return Exit::ok;
   nlohmann::ordered_json report = json_report(problem, threads, start, options.out);
+  report["rows_without_answer"] = done.without_answer;
   report["result"] = {
       {"plan", name(done.report.plan)}, {"handed_over", done.report.handed_over}, {"bound", done.report.bound}};
   if (done.explanation) report["explanation"] = to_json(*done.explanation);
@@ -151,22 +242,22 @@ void add_predict(CLI::App& program, Command& chosen) {
   auto options = std::make_shared<PredictOptions>();
   CLI::App* command = program.add_subcommand("predict", "Predict from a model, or from data and a bandwidth");
   add_problem_options(*command, options->problem);
-  command->add_option("--out", options->out, "Predictions: CSV, or NPY if the name ends in .npy")
+  command->add_option("--out", options->out, "Predictions: CSV, TSV or NPY, as the name ends; - is CSV")
       ->type_name("FILE")
       ->capture_default_str();
-  command->add_option("--plot", options->plot, "Picture of data and prediction, PNG")->type_name("FILE");
-  command
-      ->add_option("--key-weights", options->problem.key_weights,
-                   "Column of --data with a weight for each row as a key, 0 or more (default: all 1)")
-      ->type_name("COL")
-      ->needs(command->get_option("--data"));
+  command->add_option("--plot", options->plot, "Picture of data and prediction: PNG, SVG or PDF, as the name ends")
+      ->type_name("FILE");
+  add_column_options(*command, options->problem);
   add_plan_options(*command, options->plan,
                    "Say on standard error, and in the JSON report, how the work will be done and why");
   command->add_flag("--bounds", options->bounds,
                     "Add a column 'bound' to the predictions: no error of the row is larger, as a part of the range "
                     "(largest - smallest value) of its y column, but for the rounding of the largest value");
   add_common_options(*command, options->common);
-  command->callback([=, &chosen] { chosen = [=] { return run_predict(*options); }; });
+  command->callback([=, &chosen] {
+    options->out_given = command->count("--out") > 0;
+    chosen = [=] { return run_predict(*options); };
+  });
 }
 
 }  // namespace attnpool::program

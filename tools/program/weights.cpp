@@ -7,6 +7,7 @@
 #include "csv.hpp"
 #include "json_file.hpp"
 #include "npy.hpp"
+#include "output.hpp"
 #include "pictures.hpp"
 #include "problem.hpp"
 #include "progress.hpp"
@@ -23,18 +24,18 @@ struct WeightsOptions {
   std::string out, plot;
 };
 
-std::string key_numbers(std::size_t key_count) {
+std::string key_numbers(std::size_t key_count, char separator) {
   std::string line = "0";
-  for (std::size_t k = 1; k < key_count; ++k) line += ',' + std::to_string(k);
+  for (std::size_t k = 1; k < key_count; ++k) line += separator + std::to_string(k);
   return line + '\n';
 }
 
 template <class T>
-void write_csv_rows(AtomicFile& file, const Matrix<T>& rows) {
+void write_text_rows(AtomicFile& file, const Matrix<T>& rows, char separator) {
   std::string line;
   for (std::size_t r = 0; r < rows.rows; ++r) {
     line.clear();
-    for (std::size_t c = 0; c < rows.cols; ++c) line += to_text(rows(r, c)) + ',';
+    for (std::size_t c = 0; c < rows.cols; ++c) line += to_text(rows(r, c)) + separator;
     line.back() = '\n';
     file.write(line);
   }
@@ -46,11 +47,14 @@ void write_weights(const WeightsOptions& options, const Problem& problem, int th
   const Arrays<T> arrays(problem);
   const std::size_t query_count = arrays.queries.rows, key_count = arrays.keys.rows;
   const std::size_t block = std::clamp<std::size_t>(block_cells / key_count, 1, query_count);
-  const bool as_npy = options.out.ends_with(".npy");
+  const TableFormat format = table_format("--out", options.out);
+  const bool as_npy = format == TableFormat::npy;
+  require_space(options.out,
+                static_cast<double>(query_count) * static_cast<double>(key_count) * (as_npy ? sizeof(T) : 2));
   Matrix<double> pictured;
   if (!options.plot.empty()) pictured.cols = key_count;
   AtomicFile file(options.out);
-  file.write(as_npy ? npy_header<T>(query_count, key_count) : key_numbers(key_count));
+  file.write(as_npy ? npy_header<T>(query_count, key_count) : key_numbers(key_count, separator_of(format)));
   {
     ProgressDisplay progress("weights", options.common.quiet);
     for (std::size_t first = 0; first < query_count; first += block) {
@@ -59,18 +63,19 @@ void write_weights(const WeightsOptions& options, const Problem& problem, int th
         return progress.update((static_cast<double>(first) + fraction * static_cast<double>(count)) /
                                static_cast<double>(query_count));
       });
-      if (problem.leave_one_out) call.range = KeyRange::all_but_self(static_cast<std::ptrdiff_t>(first));
+      call.range = problem.range.shifted(static_cast<std::ptrdiff_t>(first));
       Matrix<T> rows(count, key_count);
       const MatrixView<const T> queries(arrays.queries.view().row(first), count, arrays.queries.cols);
       attention_weights<T>(queries, arrays.keys.view(), *problem.score, rows.view(), call);
       if (!call.progress(1)) throw CancelledByUser();
-      as_npy ? file.write(npy_bytes(rows.cells)) : write_csv_rows(file, rows);
+      as_npy ? file.write(npy_bytes(rows.cells)) : write_text_rows(file, rows, separator_of(format));
       if (pictured.cols > 0) pictured.cells.insert(pictured.cells.end(), rows.cells.begin(), rows.cells.end());
     }
   }
   if (!options.plot.empty()) {
     pictured.rows = query_count;
-    write_file(options.plot, heat_map_png(pictured, "Attention weights", "keys", "queries"));
+    write_file(options.plot,
+               heat_map(pictured, "Attention weights", "keys", "queries", picture_format("--plot", options.plot)));
   }
   file.commit();
 }
@@ -78,13 +83,10 @@ void write_weights(const WeightsOptions& options, const Problem& problem, int th
 Exit run_weights(const WeightsOptions& options) {
   const Clock::time_point start = Clock::now();
   const int threads = checked_threads(options.common);
-  if (options.out != "-" && !options.out.ends_with(".npy") && !options.out.ends_with(".csv")) {
-    throw UsageError("--out: " + cited(options.out) + " ends neither in .npy nor in .csv");
-  }
   check_outputs(options.common, options.out, options.plot);
-  const Problem problem = load_problem(options.problem);
-  if (!problem.data.key_weights.empty()) {
-    throw UsageError("--model: " + cited(options.problem.model) + " has key weights, which `weights` does not take in");
+  const Problem problem = load_problem(options.problem, options.common.quiet);
+  if (!problem.data.group.empty()) {
+    throw UsageError("--model: " + cited(options.problem.model) + " has groups, which `weights` does not know");
   }
   if (!options.plot.empty() && problem.queries.rows > max_picture_cells / problem.data.keys.rows) {
     throw UsageError("--plot: " + std::to_string(problem.queries.rows) + " x " +
@@ -102,10 +104,16 @@ void add_weights(CLI::App& program, Command& chosen) {
   CLI::App* command =
       program.add_subcommand("weights", "Write the attention weights, one row per query, one column per key");
   add_problem_options(*command, options->problem);
+  command
+      ->add_option("--key-weights", options->problem.key_weights,
+                   "Column of --data with a weight for each row as a key, 0 or more (default: all 1)")
+      ->type_name("COL")
+      ->needs(command->get_option("--data"));
   command->add_option("--out", options->out, "The matrix; a CSV header has the keys' numbers from 0. - is CSV")
-      ->type_name("FILE.npy|.csv")
+      ->type_name("FILE.npy|.csv|.tsv")
       ->required();
-  command->add_option("--plot", options->plot, "Picture of the weights, PNG")->type_name("FILE");
+  command->add_option("--plot", options->plot, "Picture of the weights: PNG, SVG or PDF, as the name ends")
+      ->type_name("FILE");
   add_common_options(*command, options->common);
   command->callback([=, &chosen] { chosen = [=] { return run_weights(*options); }; });
 }
