@@ -81,6 +81,23 @@ attnpool::Plan plan_from_name(const std::string& name) {
   throw py::value_error("plan: must be 'automatic', 'dense', 'pruned' or 'grid', got '" + name + "'");
 }
 
+// An integer of Python or NumPy, clipped to what the library can count.
+std::ptrdiff_t offset_of(const char* name, const py::object& x) {
+  const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(x.ptr()));
+  if (!index) {
+    PyErr_Clear();
+    throw py::type_error(std::string(name) + ": must be an integer, got " + py::repr(x).cast<std::string>());
+  }
+  return PyNumber_AsSsize_t(index.ptr(), nullptr);
+}
+
+std::size_t count_of(const char* name, const py::object& x) {
+  const std::ptrdiff_t count = offset_of(name, x);
+  if (count < 0)
+    throw py::value_error(std::string(name) + ": must be 0 or more, got " + py::str(x).cast<std::string>());
+  return static_cast<std::size_t>(count);
+}
+
 // ---- signals ------------------------------------------------------------------------------------
 
 // A progress callback that stops the work once Python has an exception to raise, which on the main thread is how Ctrl-C
@@ -424,11 +441,21 @@ PYBIND11_MODULE(_core, m) {
   using attnpool::KeyRange;
   py::class_<KeyRange>(m, "KeyRange", "Which keys a query may see: always one interval, minus at most one key.")
       .def_static("all", &KeyRange::all, "Every key.")
-      .def_static("first", &KeyRange::first, "count"_a, "Keys 0 .. count-1 (a valid length).")
-      .def_static("causal", &KeyRange::causal, "offset"_a = 0, "Query i sees keys 0 .. i + offset.")
-      .def_static("window", &KeyRange::window, "before"_a, "after"_a, "Query i sees keys i - before .. i + after.")
-      .def_static("all_but_self", &KeyRange::all_but_self, "offset"_a = 0,
-                  "Leave-one-out: query i sees every key but key i + offset.")
+      .def_static(
+          "first", [](const py::object& count) { return KeyRange::first(count_of("count", count)); }, "count"_a,
+          "Keys 0 .. count-1 (a valid length).")
+      .def_static(
+          "causal", [](const py::object& offset) { return KeyRange::causal(offset_of("offset", offset)); },
+          "offset"_a = 0, "Query i sees keys 0 .. i + offset.")
+      .def_static(
+          "window",
+          [](const py::object& before, const py::object& after) {
+            return KeyRange::window(count_of("before", before), count_of("after", after));
+          },
+          "before"_a, "after"_a, "Query i sees keys i - before .. i + after.")
+      .def_static(
+          "all_but_self", [](const py::object& offset) { return KeyRange::all_but_self(offset_of("offset", offset)); },
+          "offset"_a = 0, "Leave-one-out: query i sees every key but key i + offset.")
       .def("contains", &KeyRange::contains, "query"_a, "key"_a, "key_count"_a);
 
   py::class_<attnpool::Gaussian>(m, "Gaussian").def(py::init(&gaussian), "numbers"_a, "are_bandwidths"_a);

@@ -9,8 +9,8 @@ Shapes      ``queries [..., Q, D]``, ``keys [..., K, D]``, ``values [..., K, V]`
             broadcast. A vector is one column, and where values is a vector the result has no last axis.
 Score       ``w`` or ``bandwidth = 1 / w``: one number, or one per dimension.
 dtype       float16 (computed in float32), float32 and float64 are kept; integers become float64; what meets float64 is
-            float64. Any strides, byte order and read-only inputs. Refused by name and place: masked or missing entries,
-            dates, and integers beyond 2**53 that float64 would round.
+            float64. Any strides, byte order and read-only inputs, and pandas with its nullable dtypes. Refused by name
+            and place: masked or missing entries, dates, and integers beyond 2**53 that float64 would round.
 key_range   which keys a query may see, a ``KeyRange``; counts within a problem of a batch.
 key_weights ``[..., K]``, >= 0: multiply the kernel. A key of weight 0 is not seen.
 plan        "automatic" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+import re
 import sys
-from typing import Any, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -19,81 +22,127 @@ FLOATS = {size: np.dtype(f"f{size}") for size in (2, 4, 8)}
 def numbers(name: str, x: Any) -> Array:
     """x as a plain array of real numbers, of the dtype it came with.
 
-    Refused by name: masked and missing entries, dates, and integers that float64 would round.
+    Refused by name and place: masked and missing entries, dates, and integers that float64 would round.
     """
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(f"{name}: has masked entries; drop them or fill them first")
-    refuse_dates(name, x)
+    refuse_misread(name, x)
     try:
         a = np.asarray(x)
-    except ValueError as error:  # ragged lists
+    except (ValueError, OverflowError) as error:  # ragged lists
         raise ValueError(f"{name}: {error}") from None
-    if a.dtype.kind == "O" and hasattr(x, "isna"):
-        a = _without_missing(name, x, a)
+    if a.dtype.kind == "O" and not isinstance(x, np.ndarray):
+        a = _from_objects(name, x, a)
     if a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
         raise TypeError(f"{name}: must hold real numbers of at most 64 bits, got dtype {a.dtype}")
-    refuse_rounded_integers(name, x, a)
     return a
 
 
-def refuse_dates(name: str, x: Any) -> None:
-    """Dates would become numbers of some unit that depends on where they come from."""
-    dtypes = getattr(x, "dtypes", None)  # of the columns of a data frame
-    if dtypes is None or not hasattr(dtypes, "__iter__"):
-        dtypes = [getattr(x, "dtype", None)]
-    for dtype in dtypes:
-        if getattr(dtype, "kind", "") in ("M", "m"):
-            raise TypeError(
-                f"{name}: holds dates or durations ({dtype}); make them numbers first, for instance seconds:"
-                f" ({name} - {name}.min()) / numpy.timedelta64(1, 's')"
-            )
-
-
-def refuse_misread(name: str, x: Any) -> None:
-    """What scikit-learn would convert without a word: dates, and integers that float64 would round."""
-    refuse_dates(name, x)
-    dtype = getattr(x, "dtype", None)
-    if isinstance(x, (list, tuple)) or (isinstance(dtype, np.dtype) and dtype.kind in "iu"):
-        try:
-            a = np.asarray(x)
-        except ValueError:
-            return  # ragged: scikit-learn says so
-        if a.dtype.kind in "iuf":
-            refuse_rounded_integers(name, x, a)
-
-
-def _without_missing(name: str, x: Any, a: Array) -> Array:
-    """A pandas object of nullable dtypes, which NumPy sees as objects, as numbers."""
-    missing = np.asarray(x.isna())
-    if missing.any():
-        raise ValueError(f"{name}{_place(np.argwhere(missing)[0])}: is missing; drop such rows or fill them first")
-    if not all(isinstance(v, (int, float, np.number, np.bool_)) for v in a.flat):
-        return a
-    refuse_rounded_integers(name, a.tolist(), a.astype(np.float64))
+def _from_objects(name: str, x: Any, a: Array) -> Array:
+    """As float64 what NumPy sees as objects: nullable dtypes of pandas, and lists of integers beyond 64 bits."""
+    missing = np.asarray(x.isna()) if hasattr(x, "isna") else np.zeros(a.shape, dtype=bool)
+    for place in np.argwhere(missing):
+        raise ValueError(f"{name}{_place(place)}: is missing; drop such rows or fill them first")
+    for place, item in np.ndenumerate(a):
+        if not isinstance(item, (int, float, np.number, np.bool_)) or isinstance(item, np.complexfloating):
+            raise TypeError(f"{name}{_place(place)}: must be a real number, got {item!r}")
     return a.astype(np.float64)
 
 
-def refuse_rounded_integers(name: str, x: Any, a: Array) -> None:
-    """Raises ValueError for the first integer beyond 2**53 that float64 cannot hold."""
-    of_integers = a.dtype.kind in "iu" and a.dtype.itemsize == 8
-    if a.size == 0 or not (of_integers or isinstance(x, (list, tuple))):
+def refuse_misread(name: str, x: Any) -> None:
+    """Raises for what NumPy and scikit-learn would convert without a word.
+
+    These are integers that float64 would round, and dates: the unit of the numbers that they would become depends on
+    where they come from.
+    """
+    if getattr(x, "ndim", 0) == 2 and hasattr(x, "iloc"):  # a data frame: NumPy would bring its columns to one dtype
+        for column in range(x.shape[1]):
+            _refuse_misread_array(name, x.iloc[:, column], (column,))
+    else:
+        _refuse_misread_array(name, x)
+
+
+def _refuse_misread_array(name: str, x: Any, column: Tuple[int, ...] = ()) -> None:
+    dtype: Any = getattr(x, "dtype", None)
+    kind = getattr(dtype, "kind", None)
+    if kind in ("M", "m"):
+        raise TypeError(_dates_message(name, dtype))
+    if kind in ("f", "b", "c", "U", "S"):
         return
-    if not np.any(np.abs(a.astype(np.float64)) >= 2.0**53):
-        return
-    if of_integers:
-        rounded = a.astype(np.longdouble) != a.astype(np.float64)  # long double holds all 64 bits
-    else:  # Python numbers, of which NumPy has made floats
-        rounded = np.array(
-            [isinstance(v, (int, np.integer)) and int(float(v)) != v for v in np.asarray(x, dtype=object).flat]
-        ).reshape(a.shape)
-    if rounded.any():
-        place = np.argwhere(rounded)[0]
-        value = a[tuple(place)] if of_integers else np.asarray(x, dtype=object)[tuple(place)]
-        raise ValueError(f"{name}{_place(place)}: the integer {value} is beyond 2**53 and would be rounded to a float64")
+    try:
+        if kind in ("i", "u") and not isinstance(dtype, np.dtype):  # nullable integers of pandas
+            a = x.to_numpy(dtype=dtype.numpy_dtype, na_value=0)
+        else:
+            a = np.asarray(x)
+    except (ValueError, TypeError, OverflowError):
+        return  # ragged lists and the like, which have messages of their own
+    if a.dtype.kind in "Mm":
+        raise TypeError(_dates_message(name, a.dtype))
+    if a.dtype.kind == "O":
+        for item in a.flat:
+            if isinstance(item, _DATES):
+                raise TypeError(_dates_message(name, type(item).__name__))
+    rounded = _rounded(x, a)
+    if rounded is not None:
+        place, value = rounded
+        shown = value if abs(value) < 2**1024 else f"of {value.bit_length()} bits"
+        raise ValueError(
+            f"{name}{_place(place + column)}: the integer {shown} is beyond 2**53 and would be rounded to a float64"
+        )
+
+
+_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+
+
+def _dates_message(name: str, kind: Any) -> str:
+    return (
+        f"{name}: holds dates or durations ({kind}); make them numbers first, for instance seconds:"
+        f" ({name} - {name}.min()) / numpy.timedelta64(1, 's')"
+    )
+
+
+def _rounded(x: Any, a: Array) -> Optional[Tuple[Tuple[int, ...], int]]:
+    """Place and value of the first integer of x that float64 cannot hold; a is x as NumPy reads it."""
+    if a.size == 0 or a.dtype.kind not in "iufO" or (a.dtype.kind in "iu" and a.dtype.itemsize < 8):
+        return None
+    if a.dtype.kind != "O":
+        size = np.abs(a.astype(np.float64))
+        if not np.any(size >= 2.0**53):
+            return None
+        if a.dtype.kind in "iu":
+            step = np.maximum(np.spacing(size), 1).astype(a.dtype)  # between the floats there
+            wrong = np.argwhere(a % step != 0)
+            return None if len(wrong) == 0 else (tuple(map(int, wrong[0])), int(a[tuple(wrong[0])]))
+    for place, item in np.ndenumerate(np.asarray(x, dtype=object)):  # NumPy may have made floats of Python's integers
+        if isinstance(item, (int, np.integer)) and not _fits_float64(int(item)):
+            return place, int(item)
+    return None
+
+
+def _fits_float64(value: int) -> bool:
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
 
 
 def _place(index: Sequence[int]) -> str:
     return "[" + ",".join(str(int(i)) for i in index) + "]" if len(index) else ""
+
+
+@contextmanager
+def named(**names: str) -> Iterator[None]:
+    """Makes the errors raised inside speak of the caller's arguments: named(keys="X_train")."""
+    try:
+        yield
+    except (ValueError, TypeError, MemoryError) as error:
+        if type(error) not in (ValueError, TypeError, MemoryError):  # not ours
+            raise
+
+        def theirs(found: re.Match[str]) -> str:
+            return names[found.group()]
+
+        raise type(error)(re.sub(r"\b(" + "|".join(names) + r")\b", theirs, str(error))) from None
 
 
 def refuse_not_finite(name: str, a: Array) -> None:
@@ -159,9 +208,14 @@ def batch_shape(**arrays: Array) -> Tuple[int, ...]:
         raise ValueError(f"batch dimensions do not broadcast: {shapes}") from None
 
 
-def batched(a: Array, batch: Tuple[int, ...], dtype: np.dtype) -> Array:
+def batched(name: str, a: Array, batch: Tuple[int, ...], dtype: np.dtype) -> Array:
     """a broadcast to the batch, its problems one below the other."""
-    return matrix(np.broadcast_to(a, batch + a.shape[-2:]) if batch else a, dtype)
+    if not batch:
+        return matrix(a, dtype)
+    shape = batch + a.shape[-2:]
+    if a.shape != shape:  # broadcasting makes copies
+        refuse_too_large(name, shape, dtype)
+    return matrix(np.broadcast_to(a, shape), dtype)
 
 
 class Output:
@@ -202,23 +256,44 @@ class Output:
         return self.out
 
 
+def number_or_vector(name: str, x: Any) -> Array:
+    a = numbers(name, x)
+    if a.ndim > 1:
+        raise ValueError(f"{name}: must be a number or a vector, got shape {a.shape}")
+    return a
+
+
+def at_most_two_dimensions(name: str, a: Array) -> Array:
+    """A vector as one column, a matrix as it is."""
+    a = as_rows(name, a)
+    if a.ndim > 2:
+        raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
+    return a
+
+
 def score_argument(w: Any, bandwidth: Any) -> Tuple[Gaussian, int, bool]:
     """(score, number of its entries, whether it was one number) from the one of the two that was given."""
     if (w is None) == (bandwidth is None):
         raise TypeError("give either w or bandwidth (w = 1 / bandwidth)")
     name, given = ("bandwidth", bandwidth) if w is None else ("w", w)
-    a = numbers(name, given)
-    if a.ndim > 1:
-        raise ValueError(f"{name}: must be a number or a vector, got shape {a.shape}")
+    a = number_or_vector(name, given)
     return Gaussian(a.reshape(-1).tolist(), w is None), a.size, a.ndim == 0
 
 
-def integer(name: str, x: Any, least: int = 0) -> int:
+def integer(name: str, x: Any, least: int = 0, most: int = 2**63 - 1) -> int:
     if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, np.integer)):
         raise TypeError(f"{name}: must be an integer, got {x!r}")
     if x < least:
         raise ValueError(f"{name}: must be at least {least}, got {x}")
+    if x > most:
+        raise ValueError(f"{name}: must be at most {most}, got {x}")
     return int(x)
+
+
+def text(name: str, x: Any) -> str:
+    if not isinstance(x, str):
+        raise TypeError(f"{name}: must be a string, got {x!r}")
+    return x
 
 
 def number(name: str, x: Any) -> float:
@@ -251,7 +326,6 @@ def how_argument(
     """key_weights: none, or one per row of all keys."""
     if key_range is not None and not isinstance(key_range, KeyRange):
         raise TypeError(f"key_range: must be an attnpool.KeyRange, got {type(key_range).__name__}")
-    if not isinstance(plan, str):
-        raise TypeError(f"plan: must be a string, got {plan!r}")
+    text("plan", plan)
     seen = ALL_KEYS if key_range is None else key_range
     return How(seen, threads(n_jobs), plan, number("tolerance", tolerance), key_weights)

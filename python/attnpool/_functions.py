@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any, Callable, List, Optional, Tuple, Union
 
@@ -14,16 +15,22 @@ from ._arrays import (
     Array,
     Output,
     as_rows,
+    at_most_two_dimensions,
     batch_shape,
     batched,
     computing_dtype,
     how_argument,
     integer,
     matrix,
+    named,
     number,
+    number_or_vector,
     numbers,
+    refuse_not_finite,
+    refuse_too_large,
     result_dtype,
     score_argument,
+    text,
     threads,
 )
 from ._core import KeyRange
@@ -46,6 +53,7 @@ def _as_rows_along(axis: Optional[int], a: Array) -> Array:
         return a.reshape(1, -1)
     if a.ndim == 0:
         raise ValueError("scores: must have at least one dimension, got a number")
+    integer("axis", axis, least=-sys.maxsize)
     if not -a.ndim <= axis < a.ndim:
         raise ValueError(f"axis: must be within the {a.ndim} dimensions of scores, got {axis}")
     moved = np.moveaxis(a, axis, -1)
@@ -163,12 +171,12 @@ class _Problem:
         else:
             key_batch = self.batch
         computing = computing_dtype(self.dtype)
-        self.queries = batched(arrays["queries"], self.batch, computing)
-        self.keys = batched(arrays["keys"], key_batch, computing)
-        self.values = batched(arrays["values"], key_batch, computing) if values is not None else NO_VALUES
+        self.queries = batched("queries", arrays["queries"], self.batch, computing)
+        self.keys = batched("keys", arrays["keys"], key_batch, computing)
+        self.values = batched("values", arrays["values"], key_batch, computing) if values is not None else NO_VALUES
         weights = NO_WEIGHTS
         if key_weights is not None:
-            weights = batched(arrays["key_weights"], key_batch, np.dtype(np.float64)).reshape(-1)
+            weights = batched("key_weights", arrays["key_weights"], key_batch, np.dtype(np.float64)).reshape(-1)
         self.how = how_argument(n_jobs, key_range, plan, tolerance, weights)
 
 
@@ -180,6 +188,16 @@ def _weights_column(key_weights: Any) -> Array:
     if a.ndim == 0:
         raise ValueError("key_weights: must have one entry per key, got a number")
     return a[..., np.newaxis]
+
+
+def _weights_vector(key_weights: Any) -> Array:
+    """Those of one problem, or none."""
+    if key_weights is None:
+        return NO_WEIGHTS
+    a = _weights_column(key_weights)[..., 0]
+    if a.ndim > 1:
+        raise ValueError(f"key_weights: must have one entry per key, got shape {a.shape}")
+    return a.astype(np.float64)
 
 
 def pool(
@@ -321,13 +339,16 @@ def loss_gradient(
 ) -> Tuple[float, Union[float, Array]]:
     """The squared error of predicting targets [Q, V] and its exact derivative in w (never in the bandwidth).
 
-    loss: "mean" over all entries, or "half_sum", half their sum. No batch dimensions.
+    loss: "mean" over all entries, or "half_sum", half their sum; NaN if a value or a target is. No batch dimensions.
     """
+    y = numbers("targets", targets)
+    if result_dtype(y) == np.float64:  # and what meets float64 is computed in it
+        values = numbers("values", values).astype(np.float64)
     p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
     if p.batch:
         raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
-    y = matrix(as_rows("targets", numbers("targets", targets)), p.queries.dtype)
-    value, gradient = _core.loss_gradient(p.queries, p.keys, p.values, y, p.score, p.how, loss)
+    y = matrix(at_most_two_dimensions("targets", y), p.queries.dtype)
+    value, gradient = _core.loss_gradient(p.queries, p.keys, p.values, y, p.score, p.how, text("loss", loss))
     return value, (gradient[0] if p.is_scalar else np.array(gradient))
 
 
@@ -368,31 +389,28 @@ def fit(
 
     w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half_sum" (the chapter's).
     tolerance > 0 stops when a step changes every w by at most tolerance * |w|. key_weights are those of the points as
-    keys; the loss counts all alike. progress(epoch=, epochs=, fraction=,
-    loss=, w=) is called about ten times a second and after every epoch; returning False stops. A loss that diverges is
-    a result, not an error.
+    keys; the loss counts all alike. progress(epoch=, epochs=, fraction=, loss=, w=) is called about ten times a second
+    and after every epoch; returning False stops. A loss that diverges is a result, not an error; keys and values must
+    be finite.
     """
     k, v = numbers("keys", keys), numbers("values", values)
     dtype = computing_dtype(result_dtype(k, v))
-    start = np.empty(0) if w0 is None else numbers("w0", w0)
-    if start.ndim > 1:
-        raise ValueError(f"w0: must be a number or a vector, got shape {start.shape}")
-    k, v = as_rows("keys", k), as_rows("values", v)
-    for name, a in (("keys", k), ("values", v)):
-        if a.ndim > 2:
-            raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
-    weights = NO_WEIGHTS if key_weights is None else _weights_column(key_weights).reshape(-1)
+    start = np.empty(0) if w0 is None else number_or_vector("w0", w0)
+    k, v = at_most_two_dimensions("keys", k), at_most_two_dimensions("values", v)
+    refuse_not_finite("values", v)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress: must be callable, got {progress!r}")
     result = _core.fit(
         matrix(k, dtype),
         matrix(v, dtype),
         np.atleast_1d(start).astype(np.float64),
-        integer("seed", seed),
-        loss,
+        integer("seed", seed, most=2**64 - 1),
+        text("loss", loss),
         number("learning_rate", learning_rate),
-        integer("epochs", epochs),
+        integer("epochs", epochs, most=2**31 - 1),
         bool(leave_one_out),
         number("tolerance", tolerance),
-        how_argument(n_jobs, None, plan, number("plan_tolerance", plan_tolerance), weights),
+        how_argument(n_jobs, None, plan, number("plan_tolerance", plan_tolerance), _weights_vector(key_weights)),
         progress,
     )
     is_scalar = w0 is None or start.ndim == 0
@@ -424,11 +442,10 @@ class PoolState:
         q = numbers("queries", queries)
         self.dtype = result_dtype(q)
         self._computing = computing_dtype(self.dtype)
-        q = as_rows("queries", q)
-        if q.ndim > 2:
-            raise ValueError(f"queries: must have at most two dimensions, got shape {q.shape}")
+        q = at_most_two_dimensions("queries", q)
         self.query_count, self.dimensions = q.shape
         self.value_columns = integer("value_columns", value_columns, least=1)
+        refuse_too_large("value_columns", (self.query_count, self.value_columns), np.dtype(np.float64))
         kind = _core.PoolState32 if self._computing == np.float32 else _core.PoolState64
         self._state = kind(matrix(q, self._computing), value_columns, score)
 
@@ -445,13 +462,10 @@ class PoolState:
 
         key_range counts the keys of this call. After an error the state is as before.
         """
-        k, v = as_rows("keys", numbers("keys", keys)), as_rows("values", numbers("values", values))
-        for name, a in (("keys", k), ("values", v)):
-            if a.ndim > 2:
-                raise ValueError(f"{name}: must have at most two dimensions, got shape {a.shape}")
-        weights = NO_WEIGHTS if key_weights is None else _weights_column(key_weights).reshape(-1)
-        how = how_argument(n_jobs, key_range, key_weights=weights)
-        self._state.update(matrix(k, self._computing), matrix(v, self._computing), how)
+        k, v = (at_most_two_dimensions(name, numbers(name, x)) for name, x in (("keys", keys), ("values", values)))
+        how = how_argument(n_jobs, key_range, key_weights=_weights_vector(key_weights))
+        with named(value_cols="value_columns"):
+            self._state.update(matrix(k, self._computing), matrix(v, self._computing), how)
         return self
 
     def merge(self, other: "PoolState") -> "PoolState":

@@ -11,10 +11,10 @@ from typing import Any, Optional, Union
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from . import bandwidth as rules
-from ._arrays import computing_dtype, refuse_misread, result_dtype
+from ._arrays import computing_dtype, numbers, refuse_misread, result_dtype
 from ._functions import attention_weights, pool
 
 try:  # scikit-learn 1.6 and later
@@ -38,8 +38,7 @@ class _NadarayaWatson(BaseEstimator):
         """Takes the data in and sets bandwidth_; values [n, V]."""
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-            weight = rules.checked_weights(weight, len(X))
+            weight = rules.checked_weights(sample_weight, len(X))
             kept = weight > 0
             X, values, weight = X[kept], values[kept], weight[kept]
             if np.all(weight == weight[0]):
@@ -52,6 +51,7 @@ class _NadarayaWatson(BaseEstimator):
 
     def _chosen_bandwidth(self, X: np.ndarray, values: np.ndarray, weight: Any) -> np.ndarray:
         columns = X.shape[1]
+        self.bandwidth_at_bound_ = ""
         if isinstance(self.bandwidth, str):
             if self.bandwidth == "scott":
                 return rules.scott(X, weight)
@@ -66,7 +66,7 @@ class _NadarayaWatson(BaseEstimator):
             raise ValueError(
                 f"bandwidth: must be a number, an array, 'loo', 'scott' or 'silverman', got {self.bandwidth!r}"
             )
-        h = np.asarray(self.bandwidth, dtype=np.float64)
+        h = numbers("bandwidth", self.bandwidth).astype(np.float64)
         if h.ndim > 1 or (h.ndim == 1 and len(h) != columns):
             raise ValueError(f"bandwidth: must be one number or one per feature = {columns}, got shape {h.shape}")
         if not np.all(np.isfinite(h) & (h > 0)):
@@ -104,8 +104,8 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
     ----------
     bandwidth_ : array of shape (n_features_in_,)
     bandwidth_at_bound_ : str
-        Only with "loo": "" or the end of the scan, "smallest" or "largest", at which the error was least, so that the
-        data ask for less or more than was tried.
+        With "loo" the end of the scan, "smallest" or "largest", at which the error was least, so that the data ask for
+        less or more than was tried (a ``BandwidthWarning`` says so too); otherwise "".
 
     Far from the data a prediction is that of the nearest training point, never NaN. float32 X and y are computed in
     float32, anything else in float64. The data are copied. sample_weight multiplies the kernel.
@@ -129,6 +129,13 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
         return y[:, 0] if self._one_output else y
 
 
+def _labels(y: Any) -> Any:
+    """Labels of a nullable integer dtype of pandas as NumPy's integers; scikit-learn would make floats of them."""
+    dtype: Any = getattr(y, "dtype", None)
+    is_nullable = getattr(dtype, "kind", "") in ("i", "u") and not isinstance(dtype, np.dtype)
+    return y.to_numpy(dtype=dtype.numpy_dtype) if is_nullable and not np.any(y.isna()) else y
+
+
 class NadarayaWatsonClassifier(ClassifierMixin, _NadarayaWatson):
     """Classification by Nadaraya-Watson regression on one-hot values: the pooled values are the class probabilities.
 
@@ -142,6 +149,7 @@ class NadarayaWatsonClassifier(ClassifierMixin, _NadarayaWatson):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NadarayaWatsonClassifier":
         refuse_misread("X", X)
+        y = _labels(y)
         X, y = _validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)

@@ -19,6 +19,11 @@ def plot_fit(
     x: Any, fit: Any, *, keys: Any = None, values: Any = None, truth: Any = None, label: str = "Pred", ax: Any = None
 ) -> Any:
     """The fit at x [n] as a line; the data (keys, values) as points and the truth at x where given."""
+    for name, a in (("fit", fit), ("truth", truth)):
+        if a is not None and np.size(a) != np.size(x):
+            raise ValueError(f"{name}: must have {np.size(x)} entries to match x, got {np.size(a)}")
+    if np.size(keys) != np.size(values) or (keys is None) != (values is None):
+        raise ValueError(f"values: must be given with keys and match them, got {np.size(keys)} keys and {values!r}")
     ax = _axes(ax)
     order = np.argsort(np.ravel(x))
     line = np.ravel(x)[order]

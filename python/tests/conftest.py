@@ -15,5 +15,5 @@ settings.load_profile("attnpool")
 
 # Tests against packages that are not there are skipped; where this is set, that is an error.
 if os.environ.get("ATTNPOOL_REQUIRE_PEERS"):
-    for peer in ("scipy", "sklearn", "torch", "statsmodels", "matplotlib"):
+    for peer in ("scipy", "sklearn", "torch", "statsmodels", "pandas", "matplotlib"):
         importlib.import_module(peer)

@@ -1,7 +1,11 @@
 """Every convention of other packages against its own kernel, and the choice of bandwidths."""
 
+import warnings
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 stats = pytest.importorskip("scipy.stats")
 
@@ -78,6 +82,7 @@ def test_weighted_rules():
     np.testing.assert_allclose(b.scott(X, np.full(n, 7.0)), b.scott(X), rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::attnpool.bandwidth.BandwidthWarning")
 def test_constant_columns_and_single_points():
     assert b.scott(np.ones((5, 1)))[0] == 1
     assert np.isfinite(b.scott([[3.0]])).all()
@@ -117,7 +122,8 @@ def test_loo_per_dimension_smooths_out_what_does_not_matter():
     assert found.bandwidth[1] / 1000 > 5 * found.bandwidth[0]
     one = b.loo(keys, values, per_dimension=False)
     spread = [
-        min(x.std(ddof=1), stats.median_abs_deviation(x) * 1.4826, stats.iqr(x) / 1.349) for x in (keys[:, 0], keys[:, 1])
+        min(x.std(ddof=1), stats.median_abs_deviation(x) * 1.4826, stats.iqr(x) / 1.349)
+        for x in (keys[:, 0], keys[:, 1])
     ]
     assert found.loss < one.loss and one.bandwidth[1] / one.bandwidth[0] == pytest.approx(spread[1] / spread[0])
 
@@ -175,7 +181,10 @@ def test_rules_know_no_offset(rule, offset, spacing_in_ulps):
 
 def test_loo_knows_no_offset_and_no_unit():
     keys, values = sample(2)
-    keys, values = np.round(keys * 2**20) / 2**20, np.round(values * 2**20) / 2**20  # so that the shifts are exact
+    keys, values = (
+        np.round(keys * 2**20) / 2**20,
+        np.round(values * 2**20) / 2**20,
+    )  # so that the shifts are exact
     found = b.loo(keys, values)
     for x_shift, y_shift in ((2.0**30, 0.0), (0.0, 2.0**31), (-(2.0**29), 2.0**30)):
         moved = b.loo(keys + x_shift, values + y_shift)
@@ -219,12 +228,84 @@ def test_loo_is_not_misled_by_an_outlier(outlier, seed):
     assert found.loss == pytest.approx(np.mean((attnpool.pool_loo(x, y, bandwidth=found.bandwidth) - y) ** 2), rel=1e-6)
 
 
+@given(st.integers(0, 60), st.floats(3, 30), st.booleans(), st.integers(0, 1000))
+def test_the_row_of_an_outlier_and_its_size_do_not_matter(row, decades, is_negative, seed):
+    keys, values = sample(seed % 7)
+    outlier = (-1 if is_negative else 1) * 10**decades
+    found = b.loo(np.insert(keys, row, outlier), np.insert(values, row, 0.0))
+    edge = values[np.argmin(keys) if is_negative else np.argmax(keys)]  # is what the outlier gets, and then its error
+    want = b.loo(keys, values)
+    assert found.loss * 61 == pytest.approx(want.loss * 60 + edge**2, rel=1e-6)
+    assert found.bandwidth == pytest.approx(want.bandwidth, rel=1e-3) and found.at_bound == ""
+
+
+@pytest.mark.parametrize("outlier", [1e120, -np.finfo(np.float64).max])
+def test_outliers_beyond_all_measure_are_refused(outlier):
+    keys, values = sample(1)
+    with pytest.raises(ValueError, match="^x: column 0 has outliers more than 1e[+]100 times its robust spread away"):
+        b.loo(np.r_[outlier, keys], np.r_[0.0, values])
+    assert np.isfinite(b.scott(np.r_[outlier, keys])) and np.isfinite(b.w_from_np_scale(1.0, np.r_[outlier, keys]))
+
+
+@pytest.mark.parametrize("exponent", [-900, -300, 13, 500, 900])
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_powers_of_two_give_the_same_bits(exponent, columns):
+    g = np.random.default_rng(columns)
+    keys, values = g.random((50, columns)), g.standard_normal((50, 2))
+    found = b.loo(keys, values)
+    moved = b.loo(np.ldexp(keys, exponent), values)
+    assert np.array_equal(moved.bandwidth, np.ldexp(found.bandwidth, exponent)) and moved.loss == found.loss
+    moved = b.loo(keys, np.ldexp(values, exponent))
+    assert np.array_equal(moved.bandwidth, found.bandwidth)
+    with np.errstate(over="ignore"):
+        assert moved.loss == np.ldexp(found.loss, 2 * exponent)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, 1e200, -1e-200])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_constant_columns_change_nothing(constant, unit):
+    keys, values = sample(5)
+    want = b.loo(keys, values * unit)
+    beside = b.loo(keys, np.c_[values * unit, np.full(60, constant)])
+    assert beside.bandwidth == pytest.approx(want.bandwidth, rel=1e-5)
+    beside = b.loo(np.c_[np.full(60, constant), keys * unit], values)
+    assert beside.bandwidth[1] / unit == pytest.approx(want.bandwidth[0], rel=1e-4)
+    assert b.scott(np.c_[np.full(60, constant), keys])[0] == 1
+
+
+def test_points_without_weight_are_not_there():
+    keys, values = sample(6)
+    weight = np.linspace(0, 1, 60).round(1)
+    kept = weight > 0
+    found, want = b.loo(keys, values, weight), b.loo(keys[kept], values[kept], weight[kept])
+    assert found.bandwidth == want.bandwidth and found.loss == want.loss
+    np.testing.assert_allclose(b.scott(keys, weight), b.scott(keys[kept], weight[kept]), rtol=1e-12)
+
+
+def test_the_scan_reaches_the_closest_points():
+    """Bursts of samples a millisecond apart, with a day between bursts: structure 1e-9 of the spread."""
+    g = np.random.default_rng(0)
+    keys = np.ravel(86400.0 * np.arange(30)[:, None] + 1e-3 * np.sort(g.random(25)) * 25)
+    values = np.tile(np.sin(np.arange(25) / 3), 30) + 0.3 * g.standard_normal(750)
+    found = b.loo(keys, values)
+    grid = np.geomspace(1e-6, 1e7, 400)
+    assert found.loss <= min(loo_error(keys, values, h) for h in grid) * (1 + 1e-9) and found.bandwidth < 0.1
+
+
 def test_loo_says_when_it_stops_at_an_end():
     keys = np.arange(40.0)
     with pytest.warns(b.BandwidthWarning, match="smallest bandwidth"):
         assert b.loo(np.repeat(keys, 2), np.repeat(np.sin(9 * keys**2), 2)).at_bound == "smallest"  # pairs of twins
     with pytest.warns(b.BandwidthWarning, match="largest bandwidth"):
         assert b.loo(keys, (-1.0) ** keys).at_bound == "largest"  # every neighbour is wrong
+    board = np.stack(np.meshgrid(np.arange(8.0), np.arange(8.0)), axis=-1).reshape(-1, 2)
+    with pytest.warns(b.BandwidthWarning, match="largest bandwidth"):
+        assert b.loo(board, (-1.0) ** board.sum(axis=1)).at_bound == "largest"
+    keys, values = sample(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert b.loo(keys, values).at_bound == ""
+        assert b.loo(np.c_[keys, np.random.default_rng(0).random(60)], values).at_bound == ""  # one column is flat
 
 
 def test_loo_names_what_is_wrong():

@@ -1,19 +1,30 @@
 """What cannot be told apart from numbers without a loss is refused by name and place; what can be is taken."""
 
+import datetime
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import attnpool
 from attnpool import bandwidth as b
+from attnpool._arrays import numbers
 
 pd = pytest.importorskip("pandas")
 
 x = np.linspace(0.0, 1.0, 6)
 y = np.sin(x)
-estimators = pytest.importorskip("attnpool.estimators")
+pytest.importorskip("sklearn")
+pytest.importorskip("scipy")
+
+from attnpool import NadarayaWatsonClassifier, NadarayaWatsonRegressor  # noqa: E402
+from attnpool.shims import jmetzen, tutorial  # noqa: E402
+from attnpool.shims import sklearn as sklearn_idiom  # noqa: E402
+from attnpool.shims.statsmodels import KernelReg  # noqa: E402
 
 # Every public function with one argument replaced: (name of the argument, call).
 CALLS = {
@@ -32,6 +43,20 @@ CALLS = {
     "state": ("keys", lambda a: attnpool.PoolState(x, bandwidth=1.0).update(a, y)),
     "scott": ("x", lambda a: b.scott(a)),
     "loo": ("y", lambda a: b.loo(x, a)),
+    "rule weights": ("sample_weight", lambda a: b.silverman(x, a)),
+    "np scale": ("x", lambda a: b.w_from_np_scale(1.0, a)),
+    "tutorial queries": ("x_query", lambda a: tutorial.nadaraya_watson(a, x, y)),
+    "tutorial keys": ("x_keys", lambda a: tutorial.ParametricNWKernelRegression(1.0).gradient(a, y)),
+    "tutorial values": ("y_values", lambda a: tutorial.ParametricNWKernelRegression(1.0).forward(x, x, a)),
+    "idiom": ("X_train", lambda a: sklearn_idiom.rbf_regression(x[:, None], a, y)),
+    "KernelReg endog": ("endog", lambda a: KernelReg(a, x, "c", "lc", bw=[1.0]).fit()[0]),
+    "KernelReg exog": ("exog", lambda a: KernelReg(y, a, "c", "lc", bw=[1.0]).fit()[0]),
+    "jmetzen": ("y", lambda a: jmetzen.KernelRegression(gamma=1.0).fit(x[:, None], a).predict(x[:, None])),
+    "w": ("w", lambda a: attnpool.pool_loo(np.ones((3, 6)), y[:3], w=a)),
+    "bw": ("bw", lambda a: b.w_from_bw(a)),
+    "gamma": ("gamma", lambda a: b.w_from_gamma(a)),
+    "sample_weight": ("sample_weight", lambda a: NadarayaWatsonRegressor(1.0).fit(x[:, None], y, a).predict([[0.3]])),
+    "estimator bandwidth": ("bandwidth", lambda a: NadarayaWatsonRegressor(a).fit(np.ones((2, 6)), y[:2]).bandwidth_),
 }
 calls = pytest.mark.parametrize("name, call", CALLS.values(), ids=CALLS.keys())
 
@@ -55,6 +80,65 @@ def test_integers_that_floats_hold_are_taken(exact):
     assert attnpool.pool([0, exact], [0, exact], [1.0, 2.0], bandwidth=1.0).tolist() == [1.0, 2.0]
 
 
+@given(
+    st.integers(-(2**70), 2**70), st.integers(0, 200), st.booleans(), st.sampled_from([1, 2**8, 2**11, 2**20])
+)
+def test_an_integer_is_taken_exactly_if_a_float_holds_it(mantissa, shift, near_a_power, factor):
+    """However it is written; the rule is that of Python's own float()."""
+    value = (2**shift + mantissa % 5 - 2 if near_a_power else mantissa >> (shift % 71)) * factor
+    ways = [lambda: [value, 0], lambda: (0.5, value), lambda: pd.Series([value, 1.5], dtype=object)]
+    for dtype in (np.int64, np.uint64):
+        if np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+            ways += [lambda dtype=dtype: np.array([value], dtype=dtype)]
+            ways += [
+                lambda dtype=dtype: pd.array(
+                    [value, None], dtype=np.dtype(dtype).name.replace("i", "I").replace("u", "U")
+                )[:1]
+            ]
+            ways += [lambda dtype=dtype: pd.DataFrame({"a": np.array([value], dtype=dtype), "b": [0.5]})]
+    for way in ways:
+        given_as = way()
+        if int(float(value)) == value:
+            assert float(value) in numbers("x", given_as)
+        else:
+            with pytest.raises(ValueError, match=rf"^x\[\d(,0)?\]: the integer {value} is beyond"):
+                numbers("x", given_as)
+
+
+def test_integers_without_a_float():
+    with pytest.raises(ValueError, match=r"^x\[1\]: the integer of 16610 bits is beyond"):
+        attnpool.exp([1, 10**5000])
+
+
+BIG = 2**53 + 1
+FRAMES = {
+    "objects": np.array([[1], [2], [3], [BIG]], dtype=object),
+    "lists": [[1], [2], [3], [BIG]],
+    "one column": pd.DataFrame({"a": [1, 2, 3, BIG]}),
+    "nullable": pd.DataFrame({"a": pd.array([1, 2, 3, BIG], dtype="Int64")}),
+    "beside floats": pd.DataFrame({"a": [1, 2, 3, BIG], "b": [0.5, 1.5, 2.5, 3.5]}),
+}
+
+
+@pytest.mark.parametrize("X", FRAMES.values(), ids=FRAMES.keys())
+def test_estimators_refuse_integers_that_would_be_rounded(X):
+    width = np.shape(X)[1]
+    with pytest.raises(ValueError, match=rf"^X\[3,0\]: the integer {BIG}"):
+        NadarayaWatsonRegressor().fit(X, y[:4])
+    for kind, labels in ((NadarayaWatsonRegressor, y), (NadarayaWatsonClassifier, y > 0.5)):
+        with pytest.raises(ValueError, match=rf"^X\[3,0\]: the integer {BIG}"):
+            kind().fit(np.ones((6, width)), labels).predict(X)
+
+
+def test_labels_of_a_nullable_dtype_stay_integers():
+    labels = pd.Series([1, BIG, BIG + 1, 1, BIG, BIG + 1], dtype="Int64")
+    model = NadarayaWatsonClassifier(0.01).fit(x[:, None], labels)
+    assert model.classes_.tolist() == [1, BIG, BIG + 1] and model.predict(x[:, None]).tolist() == labels.tolist()
+    labels[1] = pd.NA
+    with pytest.raises(ValueError, match="y contains NaN"):
+        NadarayaWatsonClassifier().fit(x[:, None], labels)
+
+
 def test_two_dimensional_integers_name_row_and_column():
     keys = np.arange(12).reshape(6, 2)
     keys[4, 1] = 2**53 + 1
@@ -71,6 +155,26 @@ def test_dates_are_refused(name, call, kind):
     for given in (dates, pd.Series(dates.astype(kind.replace("[D]", "[ns]").replace("[s]", "[ns]")))):
         with pytest.raises(TypeError, match=rf"^{name}: holds dates or durations"):
             call(given)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        datetime.datetime(2020, 1, 2),
+        datetime.date(2020, 1, 2),
+        pd.Timestamp(0, tz="UTC"),
+        datetime.timedelta(3),
+        np.datetime64("2020"),
+        np.timedelta64(3, "s"),
+    ],
+)
+def test_dates_in_lists_are_refused(item):
+    for name, call in (("x", b.scott), ("keys", lambda a: attnpool.pool(x, a, y, bandwidth=1.0))):
+        with pytest.raises(TypeError, match=rf"^{name}: holds dates or durations"):
+            call([item] * 6)
+    for X in ([[item]] * 6, np.array([[item]] * 6, dtype=object), pd.DataFrame({"a": [1.0] * 6, "b": [item] * 6})):
+        with pytest.raises(TypeError, match="^X: holds dates or durations"):
+            NadarayaWatsonRegressor().fit(X, y)
 
 
 def test_estimators_refuse_dates():
@@ -118,7 +222,10 @@ def test_estimators_keep_their_own_copy(order, dtype):
     np.testing.assert_array_equal(model.predict([[1.0, 2.0]]), before)
 
 
-@pytest.mark.parametrize("x_dtype, y_dtype", [(np.float32, np.float64), (np.float64, np.float32), (np.float32, np.int64), (np.float32, np.float32)])
+@pytest.mark.parametrize(
+    "x_dtype, y_dtype",
+    [(np.float32, np.float64), (np.float64, np.float32), (np.float32, np.int64), (np.float32, np.float32)],
+)
 def test_estimators_compute_as_pool(x_dtype, y_dtype):
     g = np.random.default_rng(1)
     X, values = g.random((50, 1)).astype(x_dtype), (100 * g.random(50)).astype(y_dtype)
@@ -132,7 +239,9 @@ def test_attention_weights_of_an_estimator_know_the_weights_of_any_ratio():
     model = attnpool.NadarayaWatsonRegressor(1.0).fit([[0.0], [100.0]], [1.0, 2.0], [1e-300, 1e300])
     assert model.predict([[0.0]]) == 1
     np.testing.assert_allclose(model.attention_weights([[0.0]]), [[1.0, 0.0]], rtol=1e-15)
-    np.testing.assert_allclose(attnpool.attention_weights([0.0], [0.0, 0.0], bandwidth=1.0, key_weights=[3, 1]), [[0.75, 0.25]])
+    np.testing.assert_allclose(
+        attnpool.attention_weights([0.0], [0.0, 0.0], bandwidth=1.0, key_weights=[3, 1]), [[0.75, 0.25]]
+    )
 
 
 def test_what_cannot_fit_is_refused_before_memory_is_touched():
@@ -143,6 +252,127 @@ def test_what_cannot_fit_is_refused_before_memory_is_touched():
         attnpool.average_pool(np.zeros((1, 1000)), count=10**10)
 
 
+def test_broadcasting_that_cannot_fit_is_refused():
+    queries, keys = np.zeros((3_000_000, 1, 1, 1)), np.zeros((1, 3_000_000, 1, 1))
+    with pytest.raises(MemoryError, match=r"^queries: an array of shape \(3000000, 3000000, 1, 1\)"):
+        attnpool.pool(queries, keys, keys, bandwidth=1.0)
+    with pytest.raises(MemoryError, match=r"^value_columns: an array of shape \(6, 1000000000000\)"):
+        attnpool.PoolState(x, 10**12, bandwidth=1.0)
+
+
+NAN = np.r_[x[:3], np.nan, x[4:]]
+X, FIVE = x[:, None], x[:5]
+
+
+@pytest.mark.parametrize(
+    "message, call",
+    [
+        ("keys[3,0]: must be finite", lambda: attnpool.pool_loo(NAN, y, bandwidth=1.0)),
+        ("values: must have 6 rows to match keys", lambda: attnpool.pool_loo(x, FIVE, bandwidth=1.0)),
+        ("targets: must have 6 rows", lambda: attnpool.loss_gradient(x, x, y, FIVE, bandwidth=1.0)),
+        ("targets: must have at most two", lambda: attnpool.loss_gradient(x, x, y, y.reshape(1, 6, 1), bandwidth=1.0)),
+        ("values[3,0]: must be finite", lambda: attnpool.fit(x, NAN)),
+        ("keys[3,0]: must be finite", lambda: attnpool.fit(NAN, y)),
+        ("epochs: must be at most", lambda: attnpool.fit(x, y, epochs=2**40)),
+        ("seed: must be at most", lambda: attnpool.fit(x, y, seed=2**64)),
+        ("key_weights: must have one entry", lambda: attnpool.fit(x, y, key_weights=np.ones((2, 3)))),
+        ("key_weights: must have one", lambda: attnpool.PoolState(x, w=1.0).update(x, y, key_weights=np.ones((2, 3)))),
+        (
+            "values: must have 1 columns to match value_columns",
+            lambda: attnpool.PoolState(x, w=1.0).update(x, np.c_[y, y]),
+        ),
+        ("count: must be 0 or more, got -1", lambda: attnpool.KeyRange.first(-1)),
+        ("after: must be 0 or more, got -3", lambda: attnpool.KeyRange.window(2, -3)),
+        ("x[3,0]: must be finite", lambda: b.scott(NAN)),
+        ("x: must have at most two dimensions", lambda: b.scott(np.ones((2, 2, 2)))),
+        ("x: must have at least one column", lambda: b.silverman(np.ones((3, 0)))),
+        ("scale: must be one number or one per column", lambda: b.w_from_np_scale([1.0, 2.0], x)),
+        ("kernel_order: must be at least 1", lambda: b.w_from_np_scale(1.0, x, kernel_order=0)),
+        ("y: must have at most two dimensions", lambda: b.loo(x, np.ones((6, 1, 1)))),
+        ("steps: must be at least 2", lambda: b.loo(x, y, steps=1)),
+        ("x: leave-one-out needs at least two rows of weight > 0", lambda: b.loo(x, y, [1, 0, 0, 0, 0, 0])),
+        ("x_keys[3,0]: must be finite", lambda: tutorial.compute_attention(x, NAN)),
+        ("y_values: must have 6 rows to match x_keys", lambda: tutorial.nadaraya_watson(x, x, FIVE)),
+        ("y_values[3,0]: must be finite", lambda: tutorial.ParametricNWKernelRegression(1.0).fit(x, NAN)),
+        ("X: must have 1 columns to match X_train", lambda: sklearn_idiom.rbf_regression(np.ones((2, 3)), x, y)),
+        ("y_train: must have 6 rows to match X_train", lambda: sklearn_idiom.rbf_regression(X, X, FIVE)),
+        ("gamma: must be a number", lambda: sklearn_idiom.rbf_regression(X, X, y, gamma=[1.0, 2.0])),
+        ("X[3,0]: must be finite", lambda: jmetzen.KernelRegression().fit(NAN[:, None], y)),
+        ("y: must have 6 rows to match X", lambda: jmetzen.KernelRegression().fit(X, FIVE)),
+        ("X: must be a matrix", lambda: jmetzen.KernelRegression().fit(x, y)),
+        ("gamma: must be finite and > 0", lambda: jmetzen.KernelRegression(gamma=[-1.0, 1.0]).fit(X, y)),
+        ("gamma: must have at least one entry", lambda: jmetzen.KernelRegression(gamma=[]).fit(X, y)),
+        ("X: must have 1 columns", lambda: jmetzen.KernelRegression().fit(X, y).predict(np.ones((2, 3)))),
+        ("exog: must have 2 columns", lambda: KernelReg(y, FIVE, "cc", "lc", bw=[1.0, 1.0])),
+        ("endog: must be a vector", lambda: KernelReg(np.c_[y, y], x, "c", "lc", bw=[1.0])),
+        ("exog: must have at least one row", lambda: KernelReg([], [], "c", "lc", bw=[1.0])),
+        ("exog: leave-one-out needs at least two rows", lambda: KernelReg([1.0], [1.0], "c", "lc")),
+    ],
+)
+def test_messages_name_the_argument_that_the_caller_wrote(message, call):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("loss", lambda: attnpool.fit(x, y, loss=3)),
+        ("loss", lambda: attnpool.loss_gradient(x, x, y, y, bandwidth=1.0, loss=None)),
+        ("progress", lambda: attnpool.fit(x, y, progress=3)),
+        ("axis", lambda: attnpool.softmax(X, axis=0.5)),
+        ("axis", lambda: attnpool.logsumexp(X, axis=(0, 1))),
+        ("count", lambda: attnpool.KeyRange.first(2.5)),
+        ("offset", lambda: attnpool.KeyRange.causal("a")),
+        ("steps", lambda: b.loo(x, y, steps="a")),
+        ("var_type", lambda: KernelReg(y, x, 3, "lc", bw=[1.0])),
+        ("x[1]", lambda: b.scott([1.0, None, 2.0])),
+    ],
+)
+def test_wrong_types_name_the_argument(name, call):
+    with pytest.raises(TypeError, match="^" + re.escape(name) + ": must be"):
+        call()
+
+
+def test_an_error_of_the_callers_own_is_left_alone():
+    def progress(**_):
+        raise ValueError("keys of my own")
+
+    with pytest.raises(ValueError, match="^keys of my own"):
+        attnpool.fit(x, y, progress=progress)
+
+
+@pytest.mark.parametrize("plan", ["dense", "pruned", "grid"])
+@pytest.mark.parametrize("wrong, result", [(np.nan, np.nan), (np.inf, np.inf), (-np.inf, -np.inf)])
+def test_values_that_are_not_finite_do_what_the_text_says(plan, wrong, result):
+    """They reach every query that sees their key, in their column, however far it is; other columns are as before."""
+    keys = np.r_[np.linspace(0, 1, 400), 1e4]
+    values = np.c_[np.sin(keys), np.cos(keys)]
+    spoilt = values.copy()
+    spoilt[-1, 1] = wrong
+    queries = np.r_[np.linspace(0, 1, 50), 1e4]
+    got = attnpool.pool(queries, keys, spoilt, w=9.0, plan=plan)
+    np.testing.assert_array_equal(got[:, 1], np.full(51, result))
+    np.testing.assert_allclose(got[:, 0], attnpool.pool(queries, keys, values, w=9.0, plan=plan)[:, 0], atol=1e-11)
+    for unseen in ({"key_range": attnpool.KeyRange.first(400)}, {"key_weights": np.r_[np.ones(400), 0]}):
+        if plan != "grid" or "key_range" not in unseen:
+            assert np.all(np.isfinite(attnpool.pool(queries, keys, spoilt, w=9.0, plan=plan, **unseen)))
+
+
+def test_targets_of_float64_are_computed_in_float64():
+    data = [a.astype(np.float32) for a in (x, x, y)]
+    want = attnpool.loss_gradient(*(a.astype(np.float64) for a in data), y / 3, w=2.0)
+    assert attnpool.loss_gradient(*data, y / 3, w=2.0) == want
+
+
+def test_at_bound_belongs_to_the_last_fit():
+    keys = np.arange(40.0)[:, None]
+    with pytest.warns(b.BandwidthWarning):
+        model = NadarayaWatsonRegressor("loo").fit(keys, (-1.0) ** keys[:, 0])
+    assert model.bandwidth_at_bound_ == "largest"
+    assert model.set_params(bandwidth=1.0).fit(keys, keys[:, 0]).bandwidth_at_bound_ == ""
+
+
 def test_messages_name_the_class_that_was_called():
     for kind in (attnpool.NadarayaWatsonRegressor, attnpool.NadarayaWatsonClassifier):
         with pytest.raises(TypeError, match=rf"{kind.__name__}.__init__\(\)"):
@@ -150,10 +380,12 @@ def test_messages_name_the_class_that_was_called():
 
 
 def test_kernel_reg_names_endog_and_exog():
-    KernelReg = pytest.importorskip("attnpool.shims.statsmodels").KernelReg
     with pytest.raises(ValueError, match="^endog: must have 6 entries to match exog, got 5"):
         KernelReg(y[:5], x, "c", reg_type="lc", bw=[0.3])
-    for wrong, message in ((np.r_[x[:5], np.nan], "must be finite"), (np.array([1, 2, 3, 4, 5, 2**53 + 1]), "the integer")):
+    for wrong, message in (
+        (np.r_[x[:5], np.nan], "must be finite"),
+        (np.array([1, 2, 3, 4, 5, 2**53 + 1]), "the integer"),
+    ):
         with pytest.raises(ValueError, match=rf"^exog\[5(,0)?\]: {message}"):
             KernelReg(y, wrong, "c", reg_type="lc", bw=[0.3])
         with pytest.raises(ValueError, match=rf"^endog\[5\]: {message}"):

@@ -185,7 +185,9 @@ def test_masked_softmax_twice_differentiable(lens):
         return torch.autograd.grad((first**2).sum(), X)[0]
 
     if lens is None:
-        torch.testing.assert_close(second(lambda t: d2l.masked_softmax(t, None)), second(lambda t: torch.softmax(t, -1)))
+        torch.testing.assert_close(
+            second(lambda t: d2l.masked_softmax(t, None)), second(lambda t: torch.softmax(t, -1))
+        )
 
 
 @pytest.mark.parametrize("leave_one_out", [False, True])

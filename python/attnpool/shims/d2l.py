@@ -99,9 +99,11 @@ class _Pool(torch.autograd.Function):
         return out.reshape(-1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple:
-        derivative, w = ctx.saved_tensors
-        if torch.is_grad_enabled():  # somebody will differentiate once more: by torch, with the chapter's formula
+    def backward(ctx: Any, *gradients: Any) -> Tuple:
+        (gradient,), (derivative, w) = gradients, ctx.saved_tensors
+        if (
+            torch.is_grad_enabled()
+        ):  # The caller will differentiate once more, which torch does on the chapter's formula.
             out = _formula(w, *ctx.data)
             return torch.autograd.grad(out, w, gradient, create_graph=True) + (None,) * 4
         return (gradient @ derivative).reshape(w.shape), None, None, None, None
@@ -178,8 +180,9 @@ class _Softmax(torch.autograd.Function):
         return weights
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple:  # of torch operations on its own output: any order
-        weights, visible = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Any) -> Tuple:
+        """The derivative, by torch operations on the output, so that it has derivatives of any order itself."""
+        (gradient,), (weights, visible) = gradients, ctx.saved_tensors
         inner = (gradient * weights).sum(dim=-1, keepdim=True)
         return torch.where(visible, weights * (gradient - inner), torch.zeros_like(weights)), None
 

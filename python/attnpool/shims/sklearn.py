@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .. import _functions as f
-from .._arrays import Array, as_rows, numbers
+from .._arrays import Array, as_rows, named, numbers
 from ..bandwidth import w_from_gamma
 
 
@@ -19,4 +19,8 @@ def rbf_regression(
     """y at X [Q, D] from X_train [K, D] and y_train [K] or [K, V]. gamma as scikit-learn's; None: 1 / D."""
     if gamma is None:
         gamma = 1.0 / as_rows("X_train", numbers("X_train", X_train)).shape[-1]
-    return f.pool(X, X_train, y_train, w=w_from_gamma(gamma), n_jobs=n_jobs)
+    w = w_from_gamma(gamma)
+    if w.ndim:
+        raise ValueError(f"gamma: must be a number, got {gamma!r}")
+    with named(queries="X", keys="X_train", values="y_train"):
+        return f.pool(X, X_train, y_train, w=w, n_jobs=n_jobs)

@@ -13,7 +13,7 @@ from typing import Any, Optional, Tuple
 import numpy as np
 
 from .. import _functions as f
-from .._arrays import Array, numbers, refuse_not_finite
+from .._arrays import Array, named, numbers, refuse_not_finite, text
 from ..bandwidth import loo, w_from_bw
 
 
@@ -31,7 +31,7 @@ class KernelReg:
         *,
         n_jobs: Optional[int] = None,
     ) -> None:
-        if not var_type or set(var_type) != {"c"}:
+        if not text("var_type", var_type) or set(var_type) != {"c"}:
             raise NotImplementedError(
                 f"var_type: only continuous variables ('c', 'cc', ...) are here, got {var_type!r}"
             )
@@ -41,19 +41,25 @@ class KernelReg:
             raise NotImplementedError(f"ckertype: only 'gaussian' is here, got {ckertype!r}")
         self.var_type, self.reg_type, self.ckertype, self.n_jobs = var_type, reg_type, ckertype, n_jobs
         self.k_vars = len(var_type)
-        self.endog = numbers("endog", endog).astype(np.float64).reshape(-1, 1)
+        y = numbers("endog", endog).astype(np.float64)
+        if y.ndim > 1 and y.size != len(y):
+            raise ValueError(f"endog: must be a vector, got shape {y.shape}")
+        self.endog = y.reshape(-1, 1)
         self.exog = self._points("exog", exog)
         self.nobs = len(self.exog)
         if len(self.endog) != self.nobs:
             raise ValueError(f"endog: must have {self.nobs} entries to match exog, got {len(self.endog)}")
+        if self.nobs == 0:
+            raise ValueError("exog: must have at least one row, got 0")
         refuse_not_finite("endog", self.endog[:, 0])
         refuse_not_finite("exog", self.exog)
         if isinstance(bw, str):
             if bw != "cv_ls":
                 raise NotImplementedError(f"bw: must be numbers or 'cv_ls', got {bw!r}")
-            self.bw = loo(self.exog, self.endog, n_jobs=n_jobs).bandwidth
+            with named(x="exog", y="endog"):
+                self.bw = loo(self.exog, self.endog, n_jobs=n_jobs).bandwidth
         else:
-            self.bw = np.asarray(bw, dtype=np.float64)
+            self.bw = numbers("bw", bw).astype(np.float64)
             if self.bw.shape != (self.k_vars,):
                 raise ValueError(f"bw: must have {self.k_vars} entries, one per variable, got shape {self.bw.shape}")
 
@@ -62,6 +68,8 @@ class KernelReg:
         x = numbers(name, x).astype(np.float64)
         if x.ndim > 2 or (x.ndim == 2 and x.shape[1] != self.k_vars and x.shape[0] != self.k_vars):
             raise ValueError(f"{name}: must have {self.k_vars} columns, got shape {x.shape}")
+        if x.ndim < 2 and x.size % self.k_vars:
+            raise ValueError(f"{name}: must have {self.k_vars} columns, or be one point, got shape {x.shape}")
         if x.ndim == 2 and x.shape[1] != self.k_vars:
             return x.T
         return x.reshape(-1, self.k_vars)

@@ -7,23 +7,29 @@ No matrix of weights is built to predict, and the derivative in w is the exact o
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import Any, ContextManager, List, Optional
 
 import numpy as np
 
 from .. import _functions as f
-from .._arrays import Array
+from .._arrays import Array, named, numbers
 from .._core import KeyRange
+
+
+def _names() -> ContextManager[None]:
+    return named(queries="x_query", keys="x_keys", values="y_values", targets="y_values")
 
 
 def nadaraya_watson(x_query: Any, x_keys: Any, y_values: Any, bandwidth: float = 1.0) -> Array:
     """Predictions at x_query: sum_k softmax_k(-(x - x_k)^2 / (2 bandwidth^2)) y_k."""
-    return f.pool(x_query, x_keys, y_values, bandwidth=bandwidth)
+    with _names():
+        return f.pool(x_query, x_keys, y_values, bandwidth=bandwidth)
 
 
 def compute_attention(x_query: Any, x_keys: Any, bandwidth: float = 1.0) -> Array:
     """The weights of ``nadaraya_watson``: [Q, K], rows sum to 1."""
-    return f.attention_weights(x_query, x_keys, bandwidth=bandwidth)
+    with _names():
+        return f.attention_weights(x_query, x_keys, bandwidth=bandwidth)
 
 
 class ParametricNWKernelRegression:
@@ -40,28 +46,33 @@ class ParametricNWKernelRegression:
 
     def compute_attention(self, x_query: Any, x_keys: Any) -> Array:
         """The weights [Q, K]."""
-        return f.attention_weights(x_query, x_keys, w=self.w)
+        with _names():
+            return f.attention_weights(x_query, x_keys, w=self.w)
 
     def forward(self, x_query: Any, x_keys: Any, y_values: Any) -> Array:
         """Predictions at x_query."""
-        return f.pool(x_query, x_keys, y_values, w=self.w)
+        with _names():
+            return f.pool(x_query, x_keys, y_values, w=self.w)
 
     __call__ = forward
 
     def gradient(self, x_keys: Any, y_values: Any, leave_one_out: bool = True) -> Any:
         """The derivative in w of the mean squared error of predicting y_values at x_keys."""
         seen = KeyRange.all_but_self() if leave_one_out else None
-        return f.loss_gradient(x_keys, x_keys, y_values, y_values, w=self.w, key_range=seen)[1]
+        x_keys = numbers("x_keys", x_keys)  # which are the queries too
+        with _names():
+            return f.loss_gradient(x_keys, x_keys, y_values, y_values, w=self.w, key_range=seen)[1]
 
     def fit(
         self, x_keys: Any, y_values: Any, learning_rate: float = 0.5, epochs: int = 5, leave_one_out: bool = True
     ) -> "ParametricNWKernelRegression":
         """Gradient descent on the mean squared error, each point left out of its own prediction by default."""
-        result = f.fit(
-            x_keys, y_values, w0=self.w, learning_rate=learning_rate, epochs=epochs, leave_one_out=leave_one_out
-        )
+        with _names():
+            result = f.fit(
+                x_keys, y_values, w0=self.w, learning_rate=learning_rate, epochs=epochs, leave_one_out=leave_one_out
+            )
         self.w, self.losses = result.w, list(result.losses)
-        self._keys, self._values = np.array(x_keys), np.array(y_values)
+        self._keys, self._values = np.array(numbers("x_keys", x_keys)), np.array(numbers("y_values", y_values))
         return self
 
     def predict(self, x_query: Any) -> Array:
