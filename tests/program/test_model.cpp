@@ -126,7 +126,7 @@ TEST(Model, NamesMustBeUtf8) {
   EXPECT_NO_THROW(check_names(model.data));
   model.data.y = {"caf\xe9"};
   EXPECT_EQ(message_of([&] { check_names(model.data); }),
-            "the column name 'caf\xe9' is not UTF-8; a model cannot hold it");
+            "the name 'caf\xe9' is not UTF-8; a model cannot hold it");
 }
 
 }  // namespace
