@@ -23,7 +23,7 @@ Errors      ``ValueError`` or ``TypeError`` that begins with the name of the arg
 
 The GIL is released while they compute, and Ctrl-C on the main thread stops them.
 
-``attnpool.bandwidth`` knows the conventions of others and chooses bandwidths; ``attnpool.shims`` holds drop-ins.
+``attnpool.load`` and ``attnpool.save`` read and write model files of the program. ``attnpool.bandwidth`` knows the conventions of others and chooses bandwidths; ``attnpool.shims`` holds drop-ins.
 """
 
 from __future__ import annotations
@@ -52,12 +52,15 @@ from ._functions import (
 if TYPE_CHECKING:
     from . import bandwidth, shims
     from .estimators import NadarayaWatsonClassifier, NadarayaWatsonRegressor
+    from .model_file import load, save
     from .plot import plot_fit, plot_loss, plot_weights
 
 # Loaded when first asked for: they need scikit-learn, matplotlib or PyTorch, which take long to import.
 _LAZY = {
     "NadarayaWatsonRegressor": "estimators",
     "NadarayaWatsonClassifier": "estimators",
+    "load": "model_file",
+    "save": "model_file",
     "plot_fit": "plot",
     "plot_weights": "plot",
     "plot_loss": "plot",
@@ -77,6 +80,7 @@ __all__ = [
     "exp",
     "explain",
     "fit",
+    "load",
     "logsumexp",
     "loss_gradient",
     "plot_fit",
@@ -85,6 +89,7 @@ __all__ = [
     "pool",
     "pool_gradient",
     "pool_loo",
+    "save",
     "shims",
     "show_config",
     "softmax",
