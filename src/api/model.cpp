@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <iterator>
 
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
