@@ -272,6 +272,35 @@ void pool_gradient(std::size_t count, const py::array& queries, const py::array&
   });
 }
 
+// A model file as a dictionary of its members, matrices flat.
+py::dict load_model(const std::string& path) {
+  const attnpool::Model m = attnpool::load_model(path);
+  py::dict d;
+  d["x"] = m.x;
+  d["y"] = m.y;
+  d["keys"] = m.keys;
+  d["values"] = m.values;
+  d["key_weights"] = m.key_weights;
+  d["w"] = m.w;
+  d["x_origin"] = m.x_origin;
+  d["groups"] = m.groups;
+  d["group_w"] = m.group_w;
+  d["in_double"] = m.in_double;
+  return d;
+}
+
+void save_model(const std::string& path, const py::dict& d) {
+  attnpool::Model m;
+  m.x = d["x"].cast<std::vector<std::string>>();
+  m.y = d["y"].cast<std::vector<std::string>>();
+  m.keys = d["keys"].cast<std::vector<double>>();
+  m.values = d["values"].cast<std::vector<double>>();
+  m.key_weights = d["key_weights"].cast<std::vector<double>>();
+  m.w = d["w"].cast<std::vector<double>>();
+  m.in_double = d["in_double"].cast<bool>();
+  attnpool::save_model(m, path);
+}
+
 std::string explain(const py::array& queries, const py::array& keys, const py::array& values,
                     const attnpool::Gaussian& score, const How& how) {
   return with_type_of(keys, [&](auto zero) {
@@ -475,6 +504,8 @@ PYBIND11_MODULE(_core, m) {
   m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
     return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
   });
+  m.def("load_model", &load_model);
+  m.def("save_model", &save_model);
   m.def("tiling", &tiling);
   m.def("config", &config);
   bind_state<float>(m, "PoolState32");

@@ -57,6 +57,14 @@ TEST(RangeDefinition, SaysWhetherQueriesDiffer) {
   EXPECT_TRUE(KeyRange::first(3).is_same_for_all_queries());
   EXPECT_FALSE(KeyRange::causal().is_same_for_all_queries());
   EXPECT_FALSE(KeyRange::window(1, 1).is_same_for_all_queries());
+  for (const KeyRange& range : {KeyRange::all(), KeyRange::first(7), KeyRange::causal(), KeyRange::causal(-3),
+                                KeyRange::window(4, 2), KeyRange::all_but_self(), KeyRange::all_but_self(2)})
+    for (const std::size_t shift : {0, 1, 9, 30})
+      for (std::size_t q = 0; q < 20; ++q)
+        for (std::size_t k = 0; k < 25; ++k)
+          EXPECT_EQ(range.shifted(static_cast<std::ptrdiff_t>(shift)).contains(q, k, 25),
+                    range.contains(q + shift, k, 25))
+              << "shift " << shift << " query " << q << " key " << k;
   EXPECT_FALSE(KeyRange::all_but_self().is_same_for_all_queries());
   EXPECT_TRUE(KeyRange::all_but_self().excludes_self());
   EXPECT_FALSE(KeyRange::causal().excludes_self());

@@ -3,6 +3,7 @@
 #include <attnpool/fit.hpp>
 #include <attnpool/gradient.hpp>
 #include <attnpool/isa.hpp>
+#include <attnpool/model.hpp>
 #include <attnpool/options.hpp>
 #include <attnpool/plan.hpp>
 #include <attnpool/pool.hpp>

@@ -23,7 +23,7 @@ struct Options {
   /// 1e-11 for double.
   double tolerance = 0;
   /// Weight c_k >= 0 of each key, finite, [K]: out = sum_k c_k p_k value_k / sum_k c_k p_k. Empty: all 1. A key of
-  /// weight 0 is not seen.
+  /// weight 0 is not seen; weights of any ratio keep their digits.
   std::span<const double> key_weights = {};
   /// 0: the environment variable ATTNPOOL_NUM_THREADS, else OpenMP's own choice. Inside somebody else's parallel
   /// region, and in a child forked after a parallel call, one thread. Results do not depend on it.

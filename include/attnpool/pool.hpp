@@ -51,7 +51,8 @@ std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian
 /// |out - exact| <= pool_error<T>(D, reach) * (max - min of the value column) + epsilon * max |value|, where exact is
 /// the real-number formula on the given floating-point inputs and reach the largest w[d] * |key - centre of the keys'
 /// bounding box|, in bandwidths (it stops mattering at 10). A worst case, with all roundings aligned; measured errors
-/// are some hundred times smaller (about epsilon on 10,000 x 10,000 points). Derivation in src/pool.cpp.
+/// are some hundred times smaller (about epsilon on 10,000 x 10,000 points). Key weights cost no more than is in it. Derivation:
+/// src/result/error_bound.cpp.
 template <class T>
 double pool_error(std::size_t dims, double reach);
 

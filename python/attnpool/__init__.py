@@ -17,13 +17,15 @@ plan        "automatic" (by predicted cost), "dense", "pruned" or "grid"; ``expl
             within ``tolerance`` of the range of a value column, by default 1e-11, and 1e-6 in float32.
 out         of the result's exact shape and dtype, any strides; it must not overlap an input.
 n_jobs      threads, as in scikit-learn; results do not depend on it. None: ``ATTNPOOL_NUM_THREADS``, else what OpenMP
-            says in this process. ``import torch`` and ``torch.set_num_threads`` tell OpenMP how many (physical cores,
-            on import), and attnpool follows them; ``n_jobs=-1`` or the environment variable overrule that.
+            says in this process. ``import torch`` and ``torch.set_num_threads`` tell OpenMP how many (on import as many
+            as torch counts cores, sometimes 1), and attnpool follows them; ``n_jobs=-1`` or the environment variable
+            overrule that.
 Errors      ``ValueError`` or ``TypeError`` that begins with the name of the argument.
 
 The GIL is released while they compute, and Ctrl-C on the main thread stops them.
 
-``attnpool.bandwidth`` knows the conventions of others and chooses bandwidths; ``attnpool.shims`` holds drop-ins.
+``attnpool.load`` and ``attnpool.save`` read and write model files of the program. ``attnpool.bandwidth`` knows the
+conventions of others and chooses bandwidths; ``attnpool.shims`` holds drop-ins.
 """
 
 from __future__ import annotations
@@ -52,12 +54,15 @@ from ._functions import (
 if TYPE_CHECKING:
     from . import bandwidth, shims
     from .estimators import NadarayaWatsonClassifier, NadarayaWatsonRegressor
+    from .model_file import load, save
     from .plot import plot_fit, plot_loss, plot_weights
 
 # Loaded when first asked for: they need scikit-learn, matplotlib or PyTorch, which take long to import.
 _LAZY = {
     "NadarayaWatsonRegressor": "estimators",
     "NadarayaWatsonClassifier": "estimators",
+    "load": "model_file",
+    "save": "model_file",
     "plot_fit": "plot",
     "plot_weights": "plot",
     "plot_loss": "plot",
@@ -77,6 +82,7 @@ __all__ = [
     "exp",
     "explain",
     "fit",
+    "load",
     "logsumexp",
     "loss_gradient",
     "plot_fit",
@@ -85,6 +91,7 @@ __all__ = [
     "pool",
     "pool_gradient",
     "pool_loo",
+    "save",
     "shims",
     "show_config",
     "softmax",

@@ -44,6 +44,10 @@ class _NadarayaWatson(BaseEstimator):
             if np.all(weight == weight[0]):
                 weight = None
         self.bandwidth_ = self._chosen_bandwidth(X, values, weight)
+        with np.errstate(over="ignore"):
+            self._w = 1 / self.bandwidth_
+        if not np.all(np.isfinite(self._w)):
+            raise ValueError(f"bandwidth: must have a finite reciprocal, got {self.bandwidth_}")
         # Copies: the caller may reuse the arrays.
         self._keys = np.array(X, order="C")
         self._values = np.array(values, order="C")
@@ -80,13 +84,12 @@ class _NadarayaWatson(BaseEstimator):
 
     def _pooled(self, X: Any) -> np.ndarray:
         queries = self._queries(X)
-        h, weight = self.bandwidth_, self._weight
-        return pool(queries, self._keys, self._values, bandwidth=h, key_weights=weight, n_jobs=self.n_jobs)
+        return pool(queries, self._keys, self._values, w=self._w, key_weights=self._weight, n_jobs=self.n_jobs)
 
     def attention_weights(self, X: Any) -> np.ndarray:
         """The weight of every training point of weight > 0 in the prediction at X: [n_queries, n_points]."""
-        h, weight = self.bandwidth_, self._weight
-        return attention_weights(self._queries(X), self._keys, bandwidth=h, key_weights=weight, n_jobs=self.n_jobs)
+        queries = self._queries(X)
+        return attention_weights(queries, self._keys, w=self._w, key_weights=self._weight, n_jobs=self.n_jobs)
 
 
 class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson):

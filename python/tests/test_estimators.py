@@ -100,7 +100,7 @@ def test_loo_and_rules():
     assert model.bandwidth == "loo"  # fit leaves parameters alone
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, "wide", [1.0, 2.0, 3.0], [[1.0]]])
+@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, 1e-310, "wide", [1.0, 2.0, 3.0], [[1.0]]])
 def test_wrong_bandwidths(wrong):
     with pytest.raises(ValueError, match="^bandwidth"):
         NadarayaWatsonRegressor(wrong).fit(X, Y)

@@ -108,7 +108,7 @@ struct Inputs {
     for (T& x : negative) x = -std::abs(x);
     exp_nonpositive<T>(negative.data(), space(values.size()), values.size());
     softmax<T>(v, MatrixView<T>(space(values.size()), key_count, cols));
-    log_sum_exp<T>(v, space(key_count), options);
+    log_sum_exp<T>(v, space(key_count));
     try {
       const Gaussian score(w);
       r.pooled.assign(query_count * cols, std::numeric_limits<T>::quiet_NaN());

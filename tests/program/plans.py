@@ -78,7 +78,7 @@ check(b"'shape': (5, 3)" in read("o.npy"), read("o.npy")[:128])
 check_equal(list(memoryview(read("o.npy")[-120:]).cast("d")), [cell for row in csv for cell in row], "bounds in NPY")
 
 # ---- fit: every plan learns the same w; a model keeps its key weights
-FIT = ["fit", "weighted.csv", "--x", "times", "--y", "accel", "--w0", "0.5", "--epochs", "5", "--json"]
+FIT = ["fit", "weighted.csv", "--x", "times", "--y", "accel", "--w0", "0.5", "--epochs", "5", "--json", "--history"]
 for given, keys in (([], points), (["--key-weights", "c"], weighted)):
     fitted = {plan: json.loads(succeed(*FIT, *given, "--plan", plan, "--model", plan + ".json").stdout) for plan in PLANS}
     loss = math.fsum((exact(keys, 0.5, p[0], k) - p[1]) ** 2 for k, p in enumerate(points)) / 133
@@ -165,7 +165,7 @@ check(report["result"]["plan"] != "dense", "so many pairs are too many for dense
 check(report["result"]["handed_over"] < 1000 and report["result"]["bound"] <= 1e-9, report["result"])
 check([row[1] for row in rows(read("o.csv"))[1]] == left_out[report["result"]["plan"]], "the plan chosen and the plan forced")
 fitted = [json.loads(succeed("fit", "large.csv", "--x", "x", "--y", "y", "--w0", "200", "--epochs", "1", "--plan", plan, *TOLERANCE,
-                             "--model", "l.json", "--json").stdout) for plan in ("pruned", "grid")]
+                             "--model", "l.json", "--json", "--history").stdout) for plan in ("pruned", "grid")]
 for loss, other in zip(*(one["losses"] for one in fitted)):
     check(abs(loss / other - 1) < 1e-8, fitted)
 steps = [one["w"][0] - 200 for one in fitted]

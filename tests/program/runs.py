@@ -81,7 +81,7 @@ check(read("again/train.csv") != (succeed("demo", "--out", "again", "--seed", "8
 
 # ---- the chapter's training by `fit`, and predictions from the model
 CHAPTER = ["--x", "x", "--y", "y", "--loss", "half-sum", "--lr", "0.5", "--epochs", "5", "--w0", repr(losses[0][2])]
-fitted = json.loads(succeed("fit", "demo/train.csv", *CHAPTER, "--model", "m.json", "--json").stdout)
+fitted = json.loads(succeed("fit", "demo/train.csv", *CHAPTER, "--model", "m.json", "--json", "--history").stdout)
 check_equal((fitted["w"], fitted["losses"]), ([report["w"]], report["losses"]), "fit does what the demo does")
 text = succeed("fit", "demo/train.csv", *CHAPTER, "--model", "m.json").stdout.decode()
 check(text.startswith(f"w          {report['w']!r}\nbandwidth  "), text)

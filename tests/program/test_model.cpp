@@ -125,8 +125,28 @@ TEST(Model, NamesMustBeUtf8) {
   Model model = example();
   EXPECT_NO_THROW(check_names(model.data));
   model.data.y = {"caf\xe9"};
-  EXPECT_EQ(message_of([&] { check_names(model.data); }),
-            "the column name 'caf\xe9' is not UTF-8; a model cannot hold it");
+  EXPECT_EQ(message_of([&] { check_names(model.data); }), "the name 'caf\xe9' is not UTF-8; a model cannot hold it");
+}
+
+TEST(Model, TheLibraryReadsWhatTheProgramWritesAndPredictsFromIt) {
+  const Scratch scratch;
+  const std::string path = scratch.file("m.json", to_json(example()));
+  attnpool::Model model = load_model(path);
+  EXPECT_EQ(model.x, example().data.x);
+  EXPECT_EQ(model.keys, example().data.keys.cells);
+  model.keys = {0, 0, 1, 1, 2, 0.5};
+  model.w = {2, 0.5};
+  save_model(model, path);
+  const attnpool::Model back = load_model(path);
+  EXPECT_EQ(model_to_json(back), model_to_json(model));
+  const std::vector<double> queries = {0.5, 0.25, 1, -3};
+  std::vector<double> got(2), want(2);
+  predict(back, {queries.data(), 2, 2}, MatrixView<double>(got.data(), 2, 1));
+  pool<double>({queries.data(), 2, 2}, {model.keys.data(), 3, 2}, {model.values.data(), 3, 1}, Gaussian(model.w),
+               MatrixView<double>(want.data(), 2, 1));
+  EXPECT_EQ(got, want);
+  EXPECT_THROW(load_model(path + ".none"), ModelError);
+  EXPECT_THROW(save_model(model, path + "/none/m.json"), ModelError);
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ TEST(Npy, ComplaintsSayWhat) {
   EXPECT_EQ(complaint_about(npy(dictionary("<f8", "(4,)"), cells)),
             "no column '1'; NPY columns are called by number and there are 1, from 0");
   EXPECT_EQ(complaint_about(npy(dictionary("<f8", "(1, 2)"), bytes<double>({1, 0.0 / 0.0 * -1}))),
-            "row 0, column 1: 'nan' is a missing value (--missing skip leaves such rows out)");
+            "row 0, column 1: 'nan' is not finite");
   EXPECT_EQ(complaint_about(npy(dictionary("<i8", "(1, 2)"), bytes<std::int64_t>({1, (std::int64_t{1} << 53) + 3}))),
             "row 0, column 1: an integer beyond 2^53 that a double would round");
 }

@@ -60,7 +60,8 @@ Matrix<T> converted(const Matrix<double>& source, const std::string& what, const
   for (std::size_t i = 0; i < source.cells.size(); ++i) {
     result.cells[i] = static_cast<T>(source.cells[i] - (moved ? origin[i % source.cols] : 0));
     if (!std::isfinite(result.cells[i]))
-      throw DataError(what + ": " + to_text(source.cells[i]) + " does not fit in a float");
+      throw DataError(what + ": " + to_text(source.cells[i]) +
+                      (moved ? " is too far from the middle of its column for a float" : " does not fit in a float"));
   }
   return result;
 }

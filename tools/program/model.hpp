@@ -1,4 +1,5 @@
 #pragma once
+#include <attnpool/model.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,7 +8,7 @@
 
 namespace attnpool::program {
 
-/// What training leaves: all that a prediction needs, in one JSON file.
+/// What training leaves: a fitted model, with the data as the program reads them. attnpool/model.hpp has the format.
 struct Model {
   Data data;
   std::vector<double> w;                          ///< one entry, or one per x column; empty with groups
@@ -26,12 +27,10 @@ Loss loss_from_name(std::string_view name);
 /// it.
 void check_names(const Data& data);
 
-/// The text of a model file. Every number reads back to the same bits.
+/// The text of a model file.
 std::string to_json(const Model& model);
 
-/// Checks everything: format and version, names, sizes that agree, finite numbers, and a checksum over the names, the
-/// data, key weights and w, so that a file changed by accident is not believed. Throws DataError that starts with
-/// `file`.
+/// Throws DataError that starts with `file`.
 Model model_from_json(std::string_view text, const std::string& file);
 
 Model read_model(const std::string& path);
