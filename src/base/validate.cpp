@@ -1,6 +1,7 @@
 #include "base/validate.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 
 #include "base/to_string.hpp"
@@ -38,8 +39,9 @@ void check_no_overlap(const char* out_name, MatrixView<T> out, const char* in_na
 
 void check_equal(const char* name, const char* what, std::size_t got, std::size_t want, const char* other) {
   if (got != want)
-    bad_argument(name, std::string("must have ") + to_string(want) + " " + what + " to match " + other + ", got " +
-                           to_string(got));
+    bad_argument(name, std::string("must have ") + to_string(want) + " " +
+                           (want == 1 ? std::string(what, std::strlen(what) - 1) : what) + " to match " + other +
+                           ", got " + to_string(got));
 }
 
 void check_positive(const char* name, const char* what, std::size_t got) {

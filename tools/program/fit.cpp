@@ -106,20 +106,50 @@ struct Training {
   std::size_t rows = 0;
   FitOptions options;
   FitResult result;
+  std::string at_bound;  ///< of the scan for the first w
 };
+
+/// The first w, from the data unless it is given.
+Start start_of(const Data& data, const FitOptions& options, bool quiet) {
+  if (!options.leave_one_out) return {rule_start(data), ""};
+  ProgressDisplay display("fit: first w", quiet);
+  return scanned_start(
+      data, [&](double fraction) { return display.update(fraction); }, options.threads);
+}
 
 Training trained(const Data& data, Precision precision, FitOptions options, bool quiet) {
   options.key_weights = data.key_weights;
-  if (options.w0.empty()) options.w0 = {default_w0(data)};
-  if (options.learning_rate == 0) options.learning_rate = default_learning_rate(data, options.loss);
-  FitResult result = train(data, precision, options, quiet);
-  return {"", data.keys.rows, std::move(options), std::move(result)};
+  Training training;
+  training.rows = data.keys.rows;
+  if (options.w0.empty()) {
+    const Start start = start_of(data, options, quiet);
+    options.w0 = {start.w};
+    training.at_bound = start.at_bound;
+  }
+  const bool rate_given = options.learning_rate != 0;
+  if (!rate_given) options.learning_rate = default_learning_rate(data, options.loss);
+  training.result = train(data, precision, options, quiet);
+  // The rate is a guess: where its steps are too large, smaller ones are tried.
+  for (int tries = 0; tries < 10 && !rate_given && training.result.stop == FitStop::diverged; ++tries) {
+    options.learning_rate /= 8;
+    training.result = train(data, precision, options, quiet);
+  }
+  if (!rate_given && training.result.best_loss < training.result.loss) {  // nobody asked for this very step
+    training.result.w = training.result.best_w;
+    training.result.loss = training.result.best_loss;
+  }
+  training.options = std::move(options);
+  return training;
 }
 
 /// What the user must know about how training ended, and the exit code.
 Exit judge(const Training& training, const std::string& model, bool quiet) {
   const FitResult& result = training.result;
   const std::string of_group = training.group.empty() ? "" : "group " + cited(training.group) + ": ";
+  if (!training.at_bound.empty() && !quiet && result.stop != FitStop::cancelled) {
+    say(of_group + "the loss is least at the " + training.at_bound +
+        " bandwidth that was tried: the data do not determine one between the closest points and a flat fit");
+  }
   const std::string kept = model + " has the best w so far, " + brief(result.w);
   const int epochs = static_cast<int>(result.losses.size()) - 1;
   switch (result.stop) {
@@ -162,6 +192,7 @@ nlohmann::ordered_json json_of(const Training& training, bool history) {
       {"stop", name(training.result.stop)},
       {"epochs", training.result.losses.empty() ? 0 : training.result.losses.size() - 1},
       {"w0", training.options.w0},
+      {"at_bound", training.at_bound},
       {"learning_rate", training.options.learning_rate},
       {"leave_one_out", training.options.leave_one_out},
   };
@@ -270,7 +301,7 @@ Exit run_fit(const FitArguments& arguments) {
   if (arguments.plan.explain) {
     FitOptions first = options;
     first.key_weights = model.data.key_weights;
-    if (first.w0.empty()) first.w0 = {default_w0(model.data)};
+    if (first.w0.empty()) first.w0 = {start_of(model.data, options, arguments.common.quiet).w};
     explanation = explain_loss(model.data, model.precision, first);
     if (!arguments.common.quiet) std::cerr << explanation->text();
   }
@@ -305,12 +336,16 @@ void add_fit(CLI::App& program, Command& chosen) {
   command->add_option("--y", arguments->y, "Columns to predict")->type_name("COL[,COL...]")->required();
   command->add_option("--model", arguments->model, "Where to write the model")->type_name("FILE")->required();
   command
-      ->add_option("--w0", arguments->w0,
-                   "First w; one per x column to learn one per column (default: one, by Silverman's rule)")
+      ->add_option(
+          "--w0", arguments->w0,
+          "First w; one per x column to learn one per column (default: one, that of the lowest leave-one-out loss of a "
+          "scan over all bandwidths)")
       ->type_name("W[,W...]");
   command
       ->add_option("--lr", arguments->learning_rate,
-                   "Learning rate (default: 10 / (variance of x * variance of y) for the mean loss)")
+                   "Learning rate (default: 10 / (variance of x * variance of y) for the mean loss, by robust spreads; "
+                   "the best w "
+                   "seen is kept)")
       ->type_name("R");
   command->add_option("--epochs", arguments->epochs, "Steps of gradient descent")
       ->type_name("N")

@@ -91,7 +91,7 @@ std::string date_axis(const std::vector<Panel>& panels) {
                        : reach > 4 * day     ? "%m-%d"
                        : reach > 4 * 60      ? "%m-%d\\n%H:%M"
                                              : "%H:%M:%S";
-  return std::string("set xdata time\nset timefmt '%s'\nset format x \"") + labels + "\"\n";
+  return std::string("set rmargin 6\nset xdata time\nset timefmt '%s'\nset format x \"") + labels + "\"\n";
 }
 
 }  // namespace

@@ -1,15 +1,28 @@
 #pragma once
+#include <functional>
+#include <string>
+
 #include "table.hpp"
 
-/// Where training starts and how large its steps are if the user does not say. Both rules make training independent of
-/// the units of x and y; the loss itself is never rescaled.
+/// Where training starts and how far its steps go, if the user does not say.
 namespace attnpool::program {
 
-/// 1 / h by Silverman's rule of thumb, h = 1.06 * (standard deviation of x) * rows^(-1/5).
-double default_w0(const Data& data);
+/// The first w and where in the scan it was found.
+struct Start {
+  double w = 1;
+  std::string at_bound;  ///< "", or "smallest" or "largest": no bandwidth between those of the scan has a lower loss
+};
 
-/// 10 / (variance of x * variance of y) for the mean loss, and for the half sum what makes the same steps. The variance
-/// of x is summed over its columns (as the squared distance is), that of y averaged.
+/// The w with the lowest leave-one-out loss of a scan over bandwidths, the same for all x columns, from a quarter of the
+/// closest spacing of points, where only neighbours count, to four times the largest range, where all do, refined
+/// between the neighbours of the best; of equal ones the largest bandwidth. progress is told the fraction done, and stops the scan by returning false, with Cancelled.
+Start scanned_start(const Data& data, const std::function<bool(double)>& progress, int threads);
+
+/// Without leave-one-out the loss falls with the bandwidth: Silverman's rule on a robust spread of the x columns.
+double rule_start(const Data& data);
+
+/// So that a step changes w by a part of itself, whatever the units: 10 / (variance of x * variance of y) for the mean
+/// loss, the variances being squares of robust spreads, which an outlier does not move.
 double default_learning_rate(const Data& data, Loss loss);
 
 }  // namespace attnpool::program
