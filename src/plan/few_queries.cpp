@@ -24,14 +24,15 @@ struct Piece {  // keys of one query that one task streams
 
 template <class T>
 bool pool_few_queries(const PoolRequest<T>& request, MatrixView<const T> values, MatrixView<T> out) {
-  const auto& [queries, keys, score, moments, options] = request;
+  const MatrixView<const T> queries = request.queries, keys = request.keys;
+  const Options& options = request.options;
   const bool dense = options.plan == Algorithm::automatic || options.plan == Algorithm::dense;
   if (!has_few_queries(queries.rows, keys.rows) || !dense || !options.key_weights.empty()) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   std::vector<T> scale, query_copy;
   for (std::size_t d = 0; d < dims; ++d) {
-    const double s = scale_of(score, d);
+    const double s = scale_of(request.score, d);
     if (s > largest) return false;
     scale.push_back(static_cast<T>(s));
   }
