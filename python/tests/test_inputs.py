@@ -278,7 +278,7 @@ X, FIVE = x[:, None], x[:5]
         ("key_weights: must have one entry", lambda: attnpool.fit(x, y, key_weights=np.ones((2, 3)))),
         ("key_weights: must have one", lambda: attnpool.PoolState(x, w=1.0).update(x, y, key_weights=np.ones((2, 3)))),
         (
-            "values: must have 1 columns to match value_columns",
+            "values: must have 1 column to match value_columns",
             lambda: attnpool.PoolState(x, w=1.0).update(x, np.c_[y, y]),
         ),
         ("count: must be 0 or more, got -1", lambda: attnpool.KeyRange.first(-1)),
