@@ -11,6 +11,7 @@
 #include <attnpool/range.hpp>
 #include <attnpool/reference.hpp>
 #include <attnpool/score.hpp>
+#include <attnpool/selection.hpp>
 #include <attnpool/state.hpp>
 #include <attnpool/version.hpp>
 #include <attnpool/view.hpp>

@@ -1,0 +1,82 @@
+#pragma once
+#include <attnpool/view.hpp>
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace attnpool {
+
+/// What a bandwidth is judged by. With H the hat matrix of the fit at the data, tr its trace, e the residuals, c the key
+/// weights (1 if there are none) and RSS the weighted mean of squared residuals over rows and value columns:
+///   leave_one_out  the weighted mean of the squared errors of predicting each row from all the others
+///   gcv            generalised cross-validation, RSS / (1 - tr / n)^2 (Craven and Wahba 1979)
+///   aicc           corrected Akaike criterion, log RSS + (1 + tr / n) / (1 - (tr + 2) / n), infinite unless tr < n - 2
+///                  (Hurvich, Simonoff and Tsai 1998)
+enum class Criterion { leave_one_out, gcv, aicc };
+
+/// "leave-one-out", "gcv", "aicc".
+const char* name(Criterion criterion) noexcept;
+/// Inverse of name(). Throws std::invalid_argument that lists the names.
+Criterion criterion_from_name(const std::string& name);
+
+struct SelectionOptions {
+  Criterion criterion = Criterion::leave_one_out;
+  bool per_dimension = true;                 ///< one w per dimension; else one for all
+  std::span<const double> key_weights = {};  ///< [K] or empty; rows weigh in predictions and in the criterion
+  int threads = 0;                           ///< as Options::threads; results do not depend on it
+  /// Told the fraction done, about ten times a second, on the calling thread; return false to stop with the best so far.
+  std::function<bool(double)> progress = {};
+};
+
+struct Selection {
+  struct Point {
+    double factor = 0;  ///< the bandwidth of dimension d is factor * scale[d]
+    double value = 0;   ///< of the criterion
+    bool estimated = false;  ///< from the predictions of 2,000 rows, which told enough
+  };
+  struct Minimum {
+    std::vector<double> w;
+    double value = 0;
+  };
+  /// Which end of the curve the best bandwidth lies at, so that the data do not determine one in between.
+  enum class Bound { none, smallest, largest };
+
+  std::vector<double> w;  ///< one, or one per dimension; finite and >= 0. 0: the dimension does not help to predict
+  double value = 0;       ///< of the criterion at w
+  std::vector<double> rule_w;  ///< of the rule of thumb 1.06 * scale * n^(-1 / (4 + D))
+  double rule_value = 0;       ///< of the criterion there; NaN if the search was stopped before
+  std::vector<double> scale;   ///< per dimension a robust spread of the keys (one for all if there is one w), or 1
+  std::vector<Point> curve;    ///< from the closest spacing of the keys to a flat fit, factors ascending
+  std::vector<Minimum> minima;  ///< where descents ended, distinct, the lowest first
+  Bound bound = Bound::none;
+  bool converged = false;  ///< the gradient vanishes at w within its rounding, or w lies at a bound
+  bool cancelled = false;  ///< by progress
+  std::size_t evaluations = 0;  ///< of the criterion on all rows
+
+  // At w:
+  double leave_one_out = 0, gcv = 0, aicc = 0;  ///< the three criteria
+  double trace = 0;                             ///< tr H, the effective number of parameters
+  double r_squared = 0;                         ///< 1 - RSS / (weighted variance of the values); NaN for constant values
+  double residual_error = 0;                    ///< sqrt(RSS * n / (n - tr)), the residual standard error
+};
+
+/// "", "smallest", "largest".
+const char* name(Selection::Bound bound) noexcept;
+
+/// Finds the w = 1 / bandwidth with the least criterion of predicting values [K, V] at keys [K, D].
+///
+/// The criterion is computed along a curve of bandwidths, one factor times a robust spread of each dimension, from where
+/// only the nearest points count to where all do; every local minimum is refined by a safeguarded secant iteration on the exact
+/// derivative in log w. With several dimensions and one w for each, descents by BFGS on the exact gradient start at these minima and at
+/// those of a coarse search in every dimension on at most 1,000 of the rows. Deterministic, for any number of threads.
+///
+/// Errors   std::invalid_argument that names the argument and the value: shapes that disagree, keys or values that are not
+///          finite, weights that are negative, not finite or of the wrong number, fewer than two rows of positive weight,
+///          a key beyond 1e100 robust spreads.
+/// Special  offsets and units of keys and values do not matter, from 1e-300 to 1e300. Constant values and ties of all keys give w = 0.
+template <class T>
+Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options = {});
+
+}  // namespace attnpool

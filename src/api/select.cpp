@@ -1,0 +1,295 @@
+#include <algorithm>
+#include <attnpool/selection.hpp>
+#include <cmath>
+
+#include "base/to_string.hpp"
+#include "base/validate.hpp"
+#include "selection/search.hpp"
+
+namespace attnpool {
+namespace {
+
+using detail::CriterionFunction;
+using detail::Descent;
+using detail::Evaluation;
+using detail::SelectionData;
+
+// A search over one data set: the curve, the descents, and the best seen.
+class Search {
+ public:
+  Search(const SelectionData& data, const SelectionOptions& options)
+      : data_(data),
+        options_(options),
+        criterion_(data, options, options.progress ? Progress([this](double f) { return report(f); }) : Progress()),
+        scale_(scale_of_data()) {}
+
+  Selection run() {
+    factors_ = detail::bandwidth_factors(data_, scale_);
+    selection_.scale = scale_;
+    const double n = static_cast<double>(data_.rows);
+    const std::vector<double> rule = log_w_of(1.06 * std::pow(n, -1 / (4 + static_cast<double>(data_.dims))));
+    best_ = {factors_.empty() ? std::vector<double>(scale_.size(), -infinity) : rule, infinity, false};
+    try {
+      search(rule);
+    } catch (const Cancelled&) {
+      selection_.cancelled = true;
+    }
+    selection_.evaluations = criterion_.evaluations();
+    selection_.converged = best_.converged && !selection_.cancelled;
+    if (!selection_.cancelled || std::isfinite(best_.objective)) describe();
+    for (const double x : best_.log_w) selection_.w.push_back(std::exp(x));
+    for (const double x : rule) selection_.rule_w.push_back(std::exp(x));
+    return selection_;
+  }
+
+ private:
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+  // One w: the same scale for all dimensions, the root of the mean square of the spreads.
+  std::vector<double> scale_of_data() const {
+    std::vector<double> spreads = detail::robust_spreads(data_);
+    if (options_.per_dimension) {
+      for (double& spread : spreads)
+        if (spread == 0) spread = 1;
+      return spreads;
+    }
+    double squares = 0;
+    for (const double spread : spreads) squares += spread * spread;
+    return {squares > 0 ? std::sqrt(squares / static_cast<double>(spreads.size())) : 1};
+  }
+
+  std::vector<double> log_w_of(double factor) const {
+    std::vector<double> log_w;
+    for (const double scale : scale_) log_w.push_back(-std::log(factor * scale));
+    return log_w;
+  }
+
+  bool report(double of_evaluation) {
+    // Each refinement takes some 12 evaluations; the coarse search is on a sample, which counts as a few.
+    const double total = static_cast<double>(factors_.size()) + (scale_.size() > 1 ? 150 : 30);
+    fraction_ = std::max(fraction_, std::min(0.99, (static_cast<double>(criterion_.evaluations()) + of_evaluation) / total));
+    return options_.progress(fraction_);
+  }
+
+  void consider(Descent found) {
+    if (found.objective <= best_.objective) best_ = found;
+    const auto same = [&](const Selection::Minimum& m) {
+      for (std::size_t p = 0; p < m.w.size(); ++p)
+        if (std::abs(std::log(m.w[p]) - found.log_w[p]) > 1e-4) return false;
+      return true;
+    };
+    if (std::any_of(selection_.minima.begin(), selection_.minima.end(), same)) return;
+    std::vector<double> w;
+    for (const double x : found.log_w) w.push_back(std::exp(x));
+    selection_.minima.push_back({w, found.objective});
+  }
+
+  void search(const std::vector<double>& rule) {
+    if (factors_.empty()) {  // all keys are the same
+      best_ = {best_.log_w, criterion_(best_.log_w, false).objective, true};
+      return;
+    }
+    selection_.rule_value = criterion_(rule, false).objective;
+    best_ = {rule, selection_.rule_value, false};
+    const std::vector<double> objectives = along_the_curve();
+    const std::vector<std::size_t> lowest = detail::local_minima(objectives, 8);
+    for (const std::size_t i : lowest)
+      if (!selection_.curve[i].estimated) refine(i, objectives);
+    if (scale_.size() > 1) descend();
+    switch_off();
+  }
+
+  // The objective at every factor. Of long data it is estimated from some rows first, and computed where the estimate
+  // leaves open, by six of its standard errors, whether it is the lowest.
+  std::vector<double> along_the_curve() {
+    std::vector<Evaluation> estimates(factors_.size());
+    double upper = infinity;
+    for (std::size_t i = factors_.size(); data_.is_long() && i-- > 0;) {
+      estimates[i] = criterion_.estimate(log_w_of(factors_[i]), SelectionData::few_rows);
+      upper = std::min(upper, estimates[i].objective + 6 * estimates[i].standard_error);
+    }
+    std::vector<double> objectives;
+    for (std::size_t i = 0; i < factors_.size(); ++i) {
+      const bool enough = data_.is_long() && estimates[i].objective - 6 * estimates[i].standard_error > upper;
+      const std::vector<double> log_w = log_w_of(factors_[i]);
+      objectives.push_back(enough ? estimates[i].objective : criterion_(log_w, false).objective);
+      selection_.curve.push_back({factors_[i], objectives.back(), enough});
+      if (!enough && objectives.back() <= best_.objective) best_ = {log_w, objectives.back(), false};
+    }
+    return objectives;
+  }
+
+  // An end of the curve is taken as it is: beyond it nothing changes.
+  void refine(std::size_t i, const std::vector<double>& objectives) {
+    const std::vector<double> unit = log_w_of(1);
+    if (i == 0 || i + 1 == factors_.size()) return consider({log_w_of(factors_[i]), objectives[i], true});
+    consider(detail::refine_on_line(criterion_, unit, std::log(factors_[i - 1]), std::log(factors_[i]), std::log(factors_[i + 1])));
+  }
+
+  void descend() {
+    std::vector<std::vector<double>> starts;
+    for (const Selection::Minimum& m : selection_.minima) {
+      starts.emplace_back();
+      for (const double w : m.w) starts.back().push_back(std::log(w));
+    }
+    if (starts.size() > 3) starts.resize(3);
+    const SelectionData few = data_.sample(1000);
+    CriterionFunction on_sample(
+        few, options_, options_.progress ? Progress([this](double) { return options_.progress(fraction_); }) : Progress());
+    for (const auto& start : detail::coarse_starts(on_sample, detail::coarse_factors(few, scale_, factors_), scale_))
+      starts.push_back(start);
+    std::vector<double> least, most;
+    for (const double scale : scale_) {  // 100 times flatter than the curve's end, and as narrow as its start
+      least.push_back(-std::log(100 * factors_.back() * scale));
+      most.push_back(-std::log(factors_.front() * scale));
+    }
+    selection_.minima.clear();
+    if (few.rows < data_.rows) starts = lowest_of(on_sample, starts, least, most);
+    for (const auto& start : starts) consider(detail::descend(criterion_, start, least, most));
+  }
+
+  // Starts and where they lead on a sample, the three that are lowest on all rows.
+  std::vector<std::vector<double>> lowest_of(CriterionFunction& on_sample, std::vector<std::vector<double>> starts,
+                                             const std::vector<double>& least, const std::vector<double>& most) {
+    for (std::size_t i = 0, count = starts.size(); i < count; ++i)
+      starts.push_back(detail::descend(on_sample, starts[i], least, most).log_w);
+    std::vector<std::pair<double, std::vector<double>>> judged;
+    for (const auto& start : starts) judged.push_back({estimated(start), start});
+    std::sort(judged.begin(), judged.end());
+    std::vector<std::vector<double>> lowest;
+    for (const auto& [objective, start] : judged) {
+      const auto near = [&, &at = start](const std::vector<double>& other) {
+        double distance = 0;
+        for (std::size_t p = 0; p < at.size(); ++p) distance = std::max(distance, std::abs(at[p] - other[p]));
+        return distance < 0.5;  // a descent from either ends where one from the other does
+      };
+      if (lowest.size() < 3 && std::none_of(lowest.begin(), lowest.end(), near)) lowest.push_back(start);
+    }
+    return lowest;
+  }
+
+  double estimated(const std::vector<double>& log_w) {
+    return data_.is_long() ? criterion_.estimate(log_w, SelectionData::few_rows).objective
+                           : criterion_(log_w, false).objective;
+  }
+
+  // A dimension without which the criterion is no larger gets w = 0; so does all of it where a flat fit is no worse.
+  void switch_off() {
+    for (std::size_t p = 0; p < best_.log_w.size(); ++p) {
+      std::vector<double> without = best_.log_w;
+      without[p] = -infinity;
+      const double objective = criterion_(without, false).objective;
+      if (objective <= best_.objective + 1e-10) best_.log_w = without, best_.objective = std::min(objective, best_.objective);
+    }
+  }
+
+  void describe() {
+    const bool has_curve = !factors_.empty();
+    const auto factor = [&](std::size_t p) { return std::exp(-best_.log_w[p]) / scale_[p]; };
+    bool smallest = has_curve, largest = true;
+    for (std::size_t p = 0; p < scale_.size(); ++p) {
+      smallest = smallest && factor(p) <= factors_.front() * (1 + 1e-9);
+      largest = largest && best_.log_w[p] == -infinity;
+    }
+    selection_.bound = largest ? Selection::Bound::largest : smallest ? Selection::Bound::smallest : Selection::Bound::none;
+    CriterionFunction at(data_, options_);  // without the progress that may have stopped the search
+    const Evaluation here = at(best_.log_w, false);
+    const double n = static_cast<double>(data_.rows);
+    selection_.value = here.objective;
+    selection_.leave_one_out = here.leave_one_out, selection_.gcv = here.gcv(n), selection_.aicc = here.aicc(n);
+    selection_.trace = here.trace;
+    selection_.r_squared = 1 - here.residual_squares / variance();
+    selection_.residual_error = std::sqrt(here.residual_squares * n / (n - here.trace));
+    std::sort(selection_.minima.begin(), selection_.minima.end(),
+              [](const auto& a, const auto& b) { return a.value < b.value; });
+  }
+
+  // The weighted mean over rows and columns of the squared distance of the values from the means of their columns.
+  double variance() const {
+    double total = 0, squares = 0;
+    std::vector<double> mean(data_.cols);
+    for (std::size_t i = 0; i < data_.rows; ++i) total += data_.weight(i);
+    for (std::size_t i = 0; i < data_.rows; ++i)
+      for (std::size_t v = 0; v < data_.cols; ++v) mean[v] += data_.weight(i) / total * data_.values[i * data_.cols + v];
+    for (std::size_t i = 0; i < data_.rows; ++i)
+      for (std::size_t v = 0; v < data_.cols; ++v)
+        squares += data_.weight(i) / total * std::pow(data_.values[i * data_.cols + v] - mean[v], 2);
+    return squares > 0 ? squares / static_cast<double>(data_.cols) : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  const SelectionData& data_;
+  const SelectionOptions& options_;
+  CriterionFunction criterion_;
+  std::vector<double> scale_, factors_;
+  Selection selection_;
+  Descent best_;
+  double fraction_ = 0;
+};
+
+// From the units of the data to the caller's: keys were divided by 2^key_exponent, values by 2^value_exponent.
+void in_callers_units(Selection& selection, const SelectionData& data, Criterion criterion) {
+  const auto key_exponent = [&](std::size_t p) { return data.key_exponent[p]; };
+  const auto w_unscaled = [&](std::vector<double>& w) {
+    for (std::size_t p = 0; p < w.size(); ++p) {
+      w[p] = std::ldexp(w[p], -key_exponent(p));
+      if (!std::isfinite(w[p])) w[p] = std::numeric_limits<double>::max();
+    }
+  };
+  w_unscaled(selection.w);
+  w_unscaled(selection.rule_w);
+  for (Selection::Minimum& minimum : selection.minima) w_unscaled(minimum.w);
+  for (std::size_t p = 0; p < selection.scale.size(); ++p)
+    selection.scale[p] = std::ldexp(selection.scale[p], key_exponent(p));
+  const int twice = 2 * data.value_exponent;
+  const double log_unit = twice * std::log(2.0);
+  const auto unscaled = [&](double objective) {
+    return criterion == Criterion::aicc ? objective + log_unit : std::ldexp(std::exp(objective), twice);
+  };
+  selection.value = unscaled(selection.value);
+  selection.rule_value = unscaled(selection.rule_value);
+  for (auto& point : selection.curve) point.value = unscaled(point.value);
+  for (auto& minimum : selection.minima) minimum.value = unscaled(minimum.value);
+  selection.leave_one_out = std::ldexp(selection.leave_one_out, twice);
+  selection.gcv = std::ldexp(selection.gcv, twice);
+  selection.aicc += log_unit;
+  selection.residual_error = std::ldexp(selection.residual_error, data.value_exponent);
+}
+
+}  // namespace
+
+const char* name(Criterion criterion) noexcept {
+  switch (criterion) {
+    case Criterion::leave_one_out:
+      return "leave-one-out";
+    case Criterion::gcv:
+      return "gcv";
+    case Criterion::aicc:
+      return "aicc";
+  }
+  return "unknown";
+}
+
+Criterion criterion_from_name(const std::string& name) {
+  for (const Criterion criterion : {Criterion::leave_one_out, Criterion::gcv, Criterion::aicc})
+    if (name == attnpool::name(criterion)) return criterion;
+  detail::bad_argument("criterion", "must be leave-one-out, gcv or aicc, got '" + name + "'");
+}
+
+const char* name(Selection::Bound bound) noexcept {
+  return bound == Selection::Bound::smallest ? "smallest" : bound == Selection::Bound::largest ? "largest" : "";
+}
+
+template <class T>
+Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options) {
+  static_cast<void>(criterion_from_name(name(options.criterion)));
+  detail::check_inputs<T>(keys, keys, values, Gaussian(1.0));
+  const SelectionData data = detail::selection_data<T>(keys, values, options.key_weights, !options.per_dimension);
+  Selection selection = Search(data, options).run();
+  in_callers_units(selection, data, options.criterion);
+  return selection;
+}
+
+template Selection select_bandwidth<float>(In<float>, In<float>, const SelectionOptions&);
+template Selection select_bandwidth<double>(In<double>, In<double>, const SelectionOptions&);
+
+}  // namespace attnpool

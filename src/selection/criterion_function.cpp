@@ -1,0 +1,115 @@
+#include "selection/criterion_function.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "api/steps.hpp"
+#include "data/units.hpp"
+
+namespace attnpool::detail {
+namespace {
+
+// With S the sum of weights of the other keys, c the row's own weight and m, e the prediction and error without the row,
+// its leverage is H = c / (S + c) and its residual with all keys e (1 - H), exactly. In log w_p, with u_p = w_p^2 delta_p^2
+// and E the mean under the weights: S' = -S E[u], H' = H (1 - H) E[u], e' = -(E[u value] - E[u] m).
+constexpr double u_per_moment = 1 / exponent_scale_squared;  // a moment is the mean of w^2 s^2 delta^2, s^2 = log2(e) / 2
+
+double own_leverage(double other_weights, double reference, double own) {
+  return 1 / (1 + other_weights / own * std::exp2(-reference));
+}
+
+}  // namespace
+
+double Evaluation::gcv(double rows) const {
+  const double rest = 1 - trace / rows;
+  return residual_squares == 0 ? 0 : residual_squares / (rest * rest);
+}
+
+double Evaluation::aicc(double rows) const {
+  const double rest = 1 - (trace + 2) / rows;
+  return rest > 0 ? std::log(residual_squares) + (1 + trace / rows) / rest : std::numeric_limits<double>::infinity();
+}
+
+CriterionFunction::CriterionFunction(const SelectionData& data, const SelectionOptions& options, Progress progress)
+    : data_(data), criterion_(options.criterion) {
+  options_.range = KeyRange::all_but_self();
+  options_.threads = options.threads;
+  options_.progress = std::move(progress);
+  options_.key_weights = data.weights;
+  workspace_.prepare(data.value_view(), options_);
+}
+
+Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged) {
+  std::vector<double> w;
+  for (const double x : log_w) w.push_back(std::exp(x));
+  const Gaussian score(w);
+  const std::size_t parameters = with_gradient ? w.size() : 0;
+  // Per row: squares of errors without and with the row, leverage, and the derivatives of these three per parameter.
+  const std::size_t width = 3 * (1 + parameters);
+  terms_.assign(judged * width, 0);
+  const ScaledValues<double>& values = workspace_.values;
+  const Sink sink = [&](const QuerySums& q) {
+    double mean[query_block];
+    for (std::size_t v = 0; v < data_.cols; ++v) {
+      weighted_means(values, options_.range, q, v, mean);
+      for (std::size_t i = 0; i < q.count; ++i) {
+        const std::size_t row = q.query(i);
+        double* term = terms_.data() + row * width;
+        const double others = q.weight(0, i), own = std::ldexp(data_.weight(row), -values.weight_exponent);
+        const double leverage = own_leverage(others, q.reference, own), rest = 1 - leverage;
+        const double error = mean[i] - data_.values[row * data_.cols + v];
+        term[0] += error * error;
+        term[1] += error * rest * (error * rest);
+        term[2] = leverage;
+        const double scaled_mean = q.value(0, v, i) / others;
+        for (std::size_t p = 0; p < parameters; ++p) {
+          const double moment = q.weight(1 + p, i) / others;
+          const double of_error =
+              -(q.value(1 + p, v, i) / others - scaled_mean * moment) * values.unit[v] * u_per_moment;
+          const double of_leverage = leverage * rest * moment * u_per_moment;
+          term[3 + 3 * p] += 2 * error * of_error;
+          term[4 + 3 * p] += 2 * error * rest * (of_error * rest - error * of_leverage);
+          term[5 + 3 * p] = of_leverage;
+        }
+      }
+    }
+  };
+  const MatrixView<const double> queries{data_.keys.data(), judged, data_.dims};
+  execute<double>({queries, data_.key_view(), score, with_gradient ? moments_of(score) : Moments::none, options_},
+                  workspace_, sink);
+  return summed(judged, parameters);
+}
+
+Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters) const {
+  const std::size_t width = 3 * (1 + parameters);
+  double weight = 0;
+  for (std::size_t i = 0; i < judged; ++i) weight += data_.weight(i);
+  const auto share = [&](std::size_t i) { return data_.weight(i) / weight / static_cast<double>(data_.cols); };
+  std::vector<double> total(width);
+  for (std::size_t i = 0; i < judged; ++i)  // in the order of the rows: the same bits for any number of threads
+    for (std::size_t t = 0; t < width; ++t) total[t] += (t % 3 == 2 ? 1 : share(i)) * terms_[i * width + t];
+  double squares = 0;
+  for (std::size_t i = 0; i < judged; ++i) {
+    const double share_of_mean = data_.weight(i) / weight;
+    squares += std::pow(share(i) * terms_[i * width] - share_of_mean * total[0], 2);
+  }
+  for (std::size_t t = 2; t < width; t += 3) total[t] *= static_cast<double>(data_.rows) / static_cast<double>(judged);
+  Evaluation result;
+  result.leave_one_out = total[0], result.residual_squares = total[1], result.trace = total[2];
+  const double n = static_cast<double>(data_.rows);
+  result.objective = criterion_ == Criterion::leave_one_out ? std::log(result.leave_one_out)
+                     : criterion_ == Criterion::gcv         ? std::log(result.gcv(n))
+                                                            : result.aicc(n);
+  result.standard_error = std::sqrt(squares) / total[0];
+  if (std::isnan(result.objective)) result.objective = std::numeric_limits<double>::infinity();
+  for (std::size_t p = 0; p < parameters; ++p) {
+    const double *of = total.data() + 3 + 3 * p, rest = n - result.trace - 2;
+    const double of_squares = of[1] / result.residual_squares, of_trace = of[2];
+    result.gradient.push_back(criterion_ == Criterion::leave_one_out ? of[0] / result.leave_one_out
+                              : criterion_ == Criterion::gcv ? of_squares + 2 * of_trace / (n - result.trace)
+                                                             : of_squares + of_trace * (2 * n - 2) / (rest * rest));
+  }
+  return result;
+}
+
+}  // namespace attnpool::detail

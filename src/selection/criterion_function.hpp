@@ -1,0 +1,53 @@
+#pragma once
+// A criterion of bandwidths as a function of log w, with its exact gradient.
+#include <attnpool/selection.hpp>
+#include <limits>
+
+#include "plan/choose.hpp"
+#include "selection/data.hpp"
+
+namespace attnpool::detail {
+
+// What one pass over the keys tells about a w, in the units of SelectionData.
+struct Evaluation {
+  double leave_one_out = std::numeric_limits<double>::quiet_NaN();
+  double residual_squares = 0;  // weighted mean
+  double trace = 0;
+  // The logarithm of the criterion (aicc: itself), which is what is minimised, so that no unit matters to the search.
+  double objective = std::numeric_limits<double>::infinity();
+  double standard_error = 0;     // of the objective, as an estimate from those rows, of that over all rows
+  std::vector<double> gradient;  // of the objective in log w; empty unless asked for
+
+  double gcv(double rows) const;
+  double aicc(double rows) const;
+};
+
+class CriterionFunction {
+ public:
+  // data must outlive this object.
+  CriterionFunction(const SelectionData& data, const SelectionOptions& options, Progress progress = {});
+
+  // log_w: one entry, or one per dimension; -infinity is w = 0. Throws Cancelled.
+  Evaluation operator()(const std::vector<double>& log_w, bool with_gradient) {
+    ++evaluations_;
+    return evaluate(log_w, with_gradient, data_.rows);
+  }
+  // An estimate from the predictions of the first `rows` rows; all rows are keys as ever. SelectionData has long data in
+  // random order.
+  Evaluation estimate(const std::vector<double>& log_w, std::size_t rows) { return evaluate(log_w, false, rows); }
+
+  std::size_t evaluations() const { return evaluations_; }
+
+ private:
+  Evaluation evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged);
+  Evaluation summed(std::size_t judged, std::size_t parameters) const;
+
+  const SelectionData& data_;
+  Criterion criterion_;
+  Options options_;
+  Workspace<double> workspace_;
+  std::vector<double> terms_;  // of each row that is judged
+  std::size_t evaluations_ = 0;
+};
+
+}  // namespace attnpool::detail

@@ -1,0 +1,213 @@
+#include "selection/data.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+
+#include "base/to_string.hpp"
+#include "base/validate.hpp"
+
+namespace attnpool::detail {
+namespace {
+
+double median(std::vector<double> x) {
+  std::nth_element(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2), x.end());
+  return x[x.size() / 2];
+}
+
+int exponent_of(const std::vector<double>& x) {
+  double largest = 0;
+  for (const double value : x) largest = std::max(largest, std::abs(value));
+  return largest > 0 ? std::ilogb(largest) + 1 : 0;
+}
+
+// x less its median, divided by 2^exponent so that it reaches 1; 0 for a constant column. The difference of the raw
+// numbers may overflow, so they are scaled first, which is exact.
+int bring_to_size(std::vector<double>& x) {
+  const int power = exponent_of(x);
+  for (double& value : x) value = std::ldexp(value, -power);
+  const double middle = median(x);
+  for (double& value : x) value -= middle;
+  const int more = exponent_of(x);
+  for (double& value : x) value = std::ldexp(value, -more);
+  return power + more;
+}
+
+std::vector<double> column(const std::vector<double>& matrix, std::size_t cols, std::size_t c) {
+  std::vector<double> x;
+  x.reserve(matrix.size() / cols);
+  for (std::size_t i = c; i < matrix.size(); i += cols) x.push_back(matrix[i]);
+  return x;
+}
+
+void put_column(std::vector<double>& matrix, std::size_t cols, std::size_t c, const std::vector<double>& x, int shift) {
+  for (std::size_t i = 0; i < x.size(); ++i) matrix[i * cols + c] = std::ldexp(x[i], shift);
+}
+
+bool is_constant(const std::vector<double>& x) {
+  return std::all_of(x.begin(), x.end(), [&](double value) { return value == x.front(); });
+}
+
+// Brings every column of [rows][cols] to size; exponents per column, or the largest for all if `shared`.
+std::vector<int> bring_columns_to_size(std::vector<double>& matrix, std::size_t cols, bool shared) {
+  std::vector<std::vector<double>> columns;
+  std::vector<int> exponents;
+  for (std::size_t c = 0; c < cols; ++c) {
+    columns.push_back(column(matrix, cols, c));
+    const bool constant = is_constant(columns.back());
+    const int exponent = bring_to_size(columns.back());
+    exponents.push_back(constant ? std::numeric_limits<int>::min() : exponent);
+  }
+  const int largest = *std::max_element(exponents.begin(), exponents.end());
+  for (std::size_t c = 0; c < cols; ++c) {
+    const bool constant = exponents[c] == std::numeric_limits<int>::min();
+    const int common = largest == std::numeric_limits<int>::min() ? 0 : largest;
+    const int own = constant ? 0 : exponents[c];
+    exponents[c] = shared ? common : own;
+    put_column(matrix, cols, c, columns[c], constant ? 0 : own - exponents[c]);
+  }
+  return exponents;
+}
+
+template <class T>
+void append_row(std::vector<double>& to, MatrixView<const T> from, std::size_t row, const char* name) {
+  for (std::size_t c = 0; c < from.cols; ++c) {
+    const auto value = static_cast<double>(from(row, c));
+    if (!std::isfinite(value))
+      bad_argument(std::string(name) + "[" + to_string(row) + "," + to_string(c) + "]",
+                   "must be finite, got " + to_string(value));
+    to.push_back(value);
+  }
+}
+
+double quantile(const std::vector<double>& sorted, double part) {
+  const double place = part * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+double robust_spread(std::vector<double> x) {
+  std::sort(x.begin(), x.end());
+  if (x.front() == x.back()) return 0;
+  const double n = static_cast<double>(x.size());
+  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
+  double squares = 0;
+  for (const double value : x) squares += (value - mean) * (value - mean);
+  double smallest = std::sqrt(squares / (n - 1));
+  const double middle = quantile(x, 0.5), quartiles = (quantile(x, 0.75) - quantile(x, 0.25)) / 1.349;
+  for (double& value : x) value = std::abs(value - middle);
+  std::sort(x.begin(), x.end());
+  for (const double spread : {1.4826 * quantile(x, 0.5), quartiles})
+    if (spread > 0) smallest = std::min(smallest, spread);
+  return smallest;
+}
+
+// Distances between neighbours in a dimension that are not tied, in units of its scale.
+std::vector<double> gaps(const SelectionData& data, const std::vector<double>& scale) {
+  std::vector<double> result;
+  for (std::size_t d = 0; d < data.dims; ++d) {
+    std::vector<double> x = column(data.keys, data.dims, d);
+    std::sort(x.begin(), x.end());
+    for (std::size_t i = 1; i < x.size(); ++i)
+      if (x[i] > x[i - 1]) result.push_back((x[i] - x[i - 1]) / scale[d]);
+  }
+  return result;
+}
+
+std::vector<double> geometric(double first, double last, std::size_t count) {
+  std::vector<double> result;
+  for (std::size_t i = 0; i < count; ++i)
+    result.push_back(first * std::pow(last / first, static_cast<double>(i) / static_cast<double>(count - 1)));
+  return result;
+}
+
+}  // namespace
+
+SelectionData SelectionData::sample(std::size_t most) const {
+  if (rows < most) return *this;
+  if (rows == most && !is_long()) return *this;
+  std::vector<std::size_t> order(rows);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::mt19937_64 random(0);  // its output is fixed by the standard
+  for (std::size_t i = 0; i < most; ++i) std::swap(order[i], order[i + random() % (rows - i)]);
+  SelectionData few;
+  few.rows = most, few.dims = dims, few.cols = cols;
+  for (std::size_t i = 0; i < most; ++i) {
+    const std::size_t row = order[i];
+    for (std::size_t d = 0; d < dims; ++d) few.keys.push_back(keys[row * dims + d]);
+    for (std::size_t v = 0; v < cols; ++v) few.values.push_back(values[row * cols + v]);
+    if (!weights.empty()) few.weights.push_back(weights[row]);
+  }
+  return few;
+}
+
+template <class T>
+SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
+                             bool one_unit) {
+  if (!key_weights.empty() && key_weights.size() != keys.rows)
+    bad_argument("key_weights", "must have one entry per key = " + to_string(keys.rows) + ", got " +
+                                    to_string(key_weights.size()));
+  double heaviest = 0;
+  for (std::size_t k = 0; k < key_weights.size(); ++k) {
+    if (!(key_weights[k] >= 0) || !std::isfinite(key_weights[k]))
+      bad_argument("key_weights[" + to_string(k) + "]", "must be finite and >= 0, got " + to_string(key_weights[k]));
+    heaviest = std::max(heaviest, key_weights[k]);
+  }
+  SelectionData data;
+  data.dims = keys.cols, data.cols = values.cols;
+  const int weight_exponent = heaviest > 0 ? std::ilogb(heaviest) : 0;
+  for (std::size_t k = 0; k < keys.rows; ++k) {
+    if (!key_weights.empty() && key_weights[k] == 0) continue;
+    append_row(data.keys, keys, k, "keys");
+    append_row(data.values, values, k, "values");
+    if (!key_weights.empty()) data.weights.push_back(std::ldexp(key_weights[k], -weight_exponent));
+    ++data.rows;
+  }
+  if (data.rows < 2)
+    bad_argument("keys", "selection needs at least two rows of positive weight, got " + to_string(data.rows));
+  if (data.is_long()) data = data.sample(data.rows);
+  data.key_exponent = bring_columns_to_size(data.keys, data.dims, one_unit);
+  data.value_exponent = bring_columns_to_size(data.values, data.cols, true).front();
+  return data;
+}
+
+std::vector<double> robust_spreads(const SelectionData& data) {
+  std::vector<double> result;
+  for (std::size_t d = 0; d < data.dims; ++d) result.push_back(robust_spread(column(data.keys, data.dims, d)));
+  return result;
+}
+
+std::vector<double> bandwidth_factors(const SelectionData& data, const std::vector<double>& scale) {
+  constexpr double most_spreads = 1e100;
+  double reach = 0;
+  for (std::size_t d = 0; d < data.dims; ++d) {
+    const std::vector<double> x = column(data.keys, data.dims, d);
+    const auto [low, high] = std::minmax_element(x.begin(), x.end());
+    const double own = (*high - *low) / scale[d];
+    if (!(own < most_spreads))
+      bad_argument("keys", "column " + to_string(d) + " has outliers more than 1e+100 times its robust spread away, got " +
+                               to_string(own) + " spreads");
+    reach = std::max(reach, own);
+  }
+  if (!(reach > 0)) return {};
+  const std::vector<double> steps = gaps(data, scale);
+  const double closest = *std::min_element(steps.begin(), steps.end());
+  const double smallest = std::min(std::max(closest / 4, 1e-18), 0.1), largest = std::max(10.0, 4 * reach);
+  const auto count = static_cast<std::size_t>(std::ceil(std::log(largest / smallest) / std::log(1.6)));
+  return geometric(smallest, largest, std::max<std::size_t>(40, count));
+}
+
+std::vector<double> coarse_factors(const SelectionData& data, const std::vector<double>& scale,
+                                   const std::vector<double>& all) {
+  const std::vector<double> steps = gaps(data, scale);
+  const double usual = steps.empty() ? all.front() : median(steps) / 4;
+  return geometric(std::min(std::max(all.front(), usual), 0.1), std::min(all.back(), 100.0), 20);
+}
+
+template SelectionData selection_data(MatrixView<const float>, MatrixView<const float>, std::span<const double>, bool);
+template SelectionData selection_data(MatrixView<const double>, MatrixView<const double>, std::span<const double>, bool);
+
+}  // namespace attnpool::detail

@@ -1,0 +1,46 @@
+#pragma once
+// Keys and values of a selection, brought to size one, and the bandwidths that can matter for them.
+#include <attnpool/view.hpp>
+#include <span>
+#include <vector>
+
+namespace attnpool::detail {
+
+// The rows of positive weight. Keys are centred at their medians and divided by powers of two, so that neither an offset
+// nor a unit matters; so are the values. From 4 * few_rows rows on they are in a random order, the same one every time,
+// so that the first few_rows stand for all.
+struct SelectionData {
+  static constexpr std::size_t few_rows = 2000;
+  std::size_t rows = 0, dims = 0, cols = 0;
+  std::vector<double> keys, values;    // [rows][dims], [rows][cols]
+  std::vector<double> weights;         // [rows], or empty: all 1
+  std::vector<int> key_exponent;       // per dimension: caller's key = keys * 2^exponent + offset
+  int value_exponent = 0;
+
+  MatrixView<const double> key_view() const { return {keys.data(), rows, dims}; }
+  MatrixView<const double> value_view() const { return {values.data(), rows, cols}; }
+  double weight(std::size_t row) const { return weights.empty() ? 1 : weights[row]; }
+
+  bool is_long() const { return rows >= 4 * few_rows; }
+  // The first rows, or `most` of them taken at random, the same ones every time.
+  SelectionData sample(std::size_t most) const;
+};
+
+// one_unit: all dimensions are divided by the same power of two.
+template <class T>
+SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
+                             bool one_unit);
+
+// The smallest positive one of standard deviation, 1.4826 * median absolute deviation and interquartile range / 1.349 of
+// each dimension, 0 if it is constant. An outlier moves the first only; many ties make the others 0.
+std::vector<double> robust_spreads(const SelectionData& data);
+
+// Factors of the scale from a quarter of the closest spacing, where only the nearest points count, to four times the
+// range, where all do, neighbours in a ratio of at most 1.6. Empty if all keys are the same.
+std::vector<double> bandwidth_factors(const SelectionData& data, const std::vector<double>& scale);
+
+// A few factors from the usual spacing of points to a fit that is flat over all but outliers.
+std::vector<double> coarse_factors(const SelectionData& data, const std::vector<double>& scale,
+                                   const std::vector<double>& all);
+
+}  // namespace attnpool::detail

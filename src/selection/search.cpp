@@ -1,0 +1,233 @@
+#include "selection/search.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace attnpool::detail {
+namespace {
+
+// Below this the gradient of a logarithm, a sum over all rows, is rounding: some sqrt(n) * 1e-16 times condition.
+constexpr double vanishing = 1e-6, precise = 1e-9;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+// The box within which a descent stays.
+struct Box {
+  const std::vector<double>&lowest, &highest;
+
+  double clamped(double x, std::size_t p) const { return std::min(std::max(x, lowest[p]), highest[p]); }
+  // True if a step against the gradient would leave the box.
+  bool blocks(const std::vector<double>& x, const std::vector<double>& gradient, std::size_t p) const {
+    return (x[p] <= lowest[p] && gradient[p] > 0) || (x[p] >= highest[p] && gradient[p] < 0);
+  }
+  double largest_free(const std::vector<double>& x, const std::vector<double>& gradient) const {
+    double largest = 0;
+    for (std::size_t p = 0; p < x.size(); ++p)
+      if (!blocks(x, gradient, p)) largest = std::max(largest, std::abs(gradient[p]));
+    return largest;
+  }
+};
+
+// The inverse Hessian as BFGS learns it (Nocedal and Wright 2006, section 6.1).
+class InverseHessian {
+ public:
+  explicit InverseHessian(std::size_t size) : size_(size) { reset(); }
+  void reset() {
+    matrix_.assign(size_ * size_, 0);
+    for (std::size_t i = 0; i < size_; ++i) at(i, i) = 1;
+  }
+  std::vector<double> times(const std::vector<double>& x) const {
+    std::vector<double> y(size_);
+    for (std::size_t i = 0; i < size_; ++i)
+      for (std::size_t j = 0; j < size_; ++j) y[i] += matrix_[i * size_ + j] * x[j];
+    return y;
+  }
+  // After a step s, along which the gradient changed by y.
+  void learn(const std::vector<double>& s, const std::vector<double>& y) {
+    const double sy = dot(s, y);
+    if (!(sy > 1e-12 * std::sqrt(dot(s, s) * dot(y, y)))) return;  // no positive curvature seen
+    const std::vector<double> hy = times(y);
+    const double factor = (1 + dot(y, hy) / sy) / sy;
+    for (std::size_t i = 0; i < size_; ++i)
+      for (std::size_t j = 0; j < size_; ++j) at(i, j) += factor * s[i] * s[j] - (hy[i] * s[j] + s[i] * hy[j]) / sy;
+  }
+
+ private:
+  double& at(std::size_t i, std::size_t j) { return matrix_[i * size_ + j]; }
+  std::size_t size_;
+  std::vector<double> matrix_;
+};
+
+std::vector<double> best_factor_of(CriterionFunction& criterion, std::vector<double> log_w, std::size_t d,
+                                   const std::vector<double>& factors, double scale, double& lowest) {
+  std::vector<double> best = log_w;
+  lowest = infinity;
+  for (std::size_t i = factors.size(); i-- > 0;) {
+    log_w[d] = -std::log(factors[i] * scale);
+    if (const double value = criterion(log_w, false).objective; value < lowest) {
+      lowest = value;
+      best = log_w;
+    }
+  }
+  return best;
+}
+
+std::vector<double> flat(const std::vector<double>& factors, const std::vector<double>& scale) {
+  std::vector<double> log_w;
+  for (const double own : scale) log_w.push_back(-std::log(factors.back() * own));
+  return log_w;
+}
+
+std::vector<double> forward_start(CriterionFunction& criterion, const std::vector<double>& factors,
+                                  const std::vector<double>& scale) {
+  std::vector<double> log_w = flat(factors, scale);
+  std::vector<std::size_t> left(scale.size());
+  std::iota(left.begin(), left.end(), std::size_t{0});
+  while (!left.empty()) {
+    double lowest = infinity;
+    std::size_t which = 0;
+    std::vector<double> best = log_w;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      double value = infinity;
+      const auto tried = best_factor_of(criterion, log_w, left[i], factors, scale[left[i]], value);
+      if (value < lowest) lowest = value, which = i, best = tried;
+    }
+    log_w = best;
+    left.erase(left.begin() + static_cast<std::ptrdiff_t>(which));
+  }
+  return log_w;
+}
+
+std::vector<double> backward_pass(CriterionFunction& criterion, const std::vector<double>& factors,
+                                  const std::vector<double>& scale) {
+  std::vector<double> log_w = flat(factors, scale);
+  double unused = 0;
+  for (std::size_t d = scale.size(); d-- > 0;)
+    log_w = best_factor_of(criterion, log_w, d, factors, scale[d], unused);
+  return log_w;
+}
+
+std::vector<std::vector<double>> grid_starts(CriterionFunction& criterion, const std::vector<double>& factors,
+                                             const std::vector<double>& scale) {
+  const auto side = static_cast<std::ptrdiff_t>(factors.size());
+  std::vector<double> grid;
+  for (const double first : factors)
+    for (const double second : factors)
+      grid.push_back(criterion({-std::log(first * scale[0]), -std::log(second * scale[1])}, false).objective);
+  const auto at = [&](std::ptrdiff_t i, std::ptrdiff_t j) {
+    return i < 0 || j < 0 || i >= side || j >= side ? infinity : grid[static_cast<std::size_t>(i * side + j)];
+  };
+  std::vector<std::pair<double, std::vector<double>>> minima;
+  for (std::ptrdiff_t i = 0; i < side; ++i)
+    for (std::ptrdiff_t j = 0; j < side; ++j) {
+      bool is_lowest = std::isfinite(at(i, j));
+      for (std::ptrdiff_t k = 0; k < 9; ++k) is_lowest = is_lowest && at(i, j) <= at(i + k / 3 - 1, j + k % 3 - 1);
+      if (is_lowest)
+        minima.push_back({at(i, j),
+                          {-std::log(factors[static_cast<std::size_t>(i)] * scale[0]),
+                           -std::log(factors[static_cast<std::size_t>(j)] * scale[1])}});
+    }
+  std::sort(minima.begin(), minima.end());
+  std::vector<std::vector<double>> starts;
+  for (std::size_t i = 0; i < std::min<std::size_t>(minima.size(), 6); ++i) starts.push_back(minima[i].second);
+  return starts;
+}
+
+}  // namespace
+
+Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, double low, double middle,
+                       double high) {
+  const auto at = [&](double t, double& slope) {
+    std::vector<double> log_w = start;
+    for (double& x : log_w) x -= t;
+    const Evaluation here = criterion(log_w, true);
+    slope = -std::accumulate(here.gradient.begin(), here.gradient.end(), 0.0);
+    return here.objective;
+  };
+  double slope = 0, best = middle, value = at(best, slope), other = best, other_slope = slope;
+  for (int i = 0; i < 60 && std::abs(slope) > precise && high - low > precise; ++i) {
+    const double from = slope > 0 ? low : best, to = slope > 0 ? best : high;
+    double trial = best - slope * (best - other) / (slope - other_slope);
+    if (!(trial > from && trial < to)) trial = from + (to - from) / 2;
+    double trial_slope = 0;
+    const double trial_value = at(trial, trial_slope);
+    if (trial_value <= value) {
+      (trial > best ? low : high) = best;
+      other = best, other_slope = slope;
+      best = trial, slope = trial_slope, value = trial_value;
+    } else {
+      other = trial, other_slope = trial_slope;
+      (trial > best ? high : low) = trial;
+    }
+  }
+  std::vector<double> log_w = start;
+  for (double& x : log_w) x -= best;
+  return {log_w, value, std::abs(slope) <= vanishing || high - low <= 10 * precise};
+}
+
+Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const std::vector<double>& lowest,
+                const std::vector<double>& highest) {
+  const Box box{lowest, highest};
+  const std::size_t size = log_w.size();
+  InverseHessian inverse(size);
+  Evaluation here = criterion(log_w, true);
+  for (int step = 0; step < 200 && box.largest_free(log_w, here.gradient) > precise; ++step) {
+    std::vector<double> free_gradient = here.gradient;
+    for (std::size_t p = 0; p < size; ++p)
+      if (box.blocks(log_w, here.gradient, p)) free_gradient[p] = 0;
+    std::vector<double> direction = inverse.times(free_gradient);
+    double largest = 0;
+    for (std::size_t p = 0; p < size; ++p) {
+      direction[p] = box.blocks(log_w, here.gradient, p) ? 0 : -direction[p];
+      largest = std::max(largest, std::abs(direction[p]));
+    }
+    const double slope = dot(direction, here.gradient);
+    if (!(slope < 0)) {
+      inverse.reset();
+      for (std::size_t p = 0; p < size; ++p) direction[p] = -free_gradient[p];
+      largest = box.largest_free(log_w, here.gradient);
+    }
+    // Backtracking from a full step, of at most a factor e^1.5 in any w.
+    double length = std::min(1.0, 1.5 / largest);
+    Evaluation next;
+    std::vector<double> there(size), moved(size), change(size);
+    bool lower = false;
+    for (int halvings = 0; halvings < 30 && !lower; ++halvings, length *= 0.3) {
+      for (std::size_t p = 0; p < size; ++p) {
+        there[p] = box.clamped(log_w[p] + length * direction[p], p);
+        moved[p] = there[p] - log_w[p];
+      }
+      next = criterion(there, true);
+      lower = next.objective < here.objective + 1e-4 * std::min(0.0, dot(moved, here.gradient));
+    }
+    if (!lower) break;  // what is left to gain is rounding
+    for (std::size_t p = 0; p < size; ++p) change[p] = next.gradient[p] - here.gradient[p];
+    inverse.learn(moved, change);
+    log_w = there;
+    here = next;
+  }
+  return {log_w, here.objective, box.largest_free(log_w, here.gradient) <= vanishing};
+}
+
+std::vector<std::vector<double>> coarse_starts(CriterionFunction& criterion, const std::vector<double>& factors,
+                                               const std::vector<double>& scale) {
+  if (scale.size() == 2) return grid_starts(criterion, factors, scale);
+  return {forward_start(criterion, factors, scale), backward_pass(criterion, factors, scale)};
+}
+
+std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most) {
+  std::vector<std::size_t> found;
+  const auto at = [&](std::size_t i) { return i < objectives.size() && !std::isnan(objectives[i]) ? objectives[i] : infinity; };
+  for (std::size_t i = 0; i < objectives.size(); ++i)
+    if (at(i) < infinity && at(i) <= (i > 0 ? at(i - 1) : infinity) && at(i) < at(i + 1)) found.push_back(i);
+  std::stable_sort(found.begin(), found.end(),
+                   [&](std::size_t a, std::size_t b) { return at(a) < at(b) || (at(a) == at(b) && a > b); });
+  if (found.size() > most) found.resize(most);
+  return found;
+}
+
+}  // namespace attnpool::detail

@@ -1,0 +1,31 @@
+#pragma once
+// Minimisation of a criterion over log w.
+#include "selection/criterion_function.hpp"
+
+namespace attnpool::detail {
+
+struct Descent {
+  std::vector<double> log_w;
+  double objective = std::numeric_limits<double>::infinity();
+  bool converged = false;  // the gradient vanishes within its rounding, or points out of the box
+};
+
+// The minimum on a line log_w = start - t * (1, ..., 1) that is bracketed by t in [low, high], the objective at `middle`
+// being at most that at the ends: a secant iteration on the derivative, which bisects where the secant leads astray.
+Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, double low, double middle, double high);
+
+// The minimum that BFGS reaches from log_w, each entry staying within `reach` of where it starts, at least `lowest` and at
+// most `highest` of its own.
+Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const std::vector<double>& lowest,
+                const std::vector<double>& highest);
+
+// Starts whose entries have factors of their own, found on `criterion`, that of a sample. bandwidth = factor * scale.
+// Two dimensions: the lowest minima of the grid of factors. More: from a flat fit on, the dimension that lowers the
+// objective most gets its best factor, then the next; and one pass over the dimensions from the last to the first.
+std::vector<std::vector<double>> coarse_starts(CriterionFunction& criterion, const std::vector<double>& factors,
+                                               const std::vector<double>& scale);
+
+// Indices of the lowest local minima, the lowest first; of equal ones the last. Plateaus count once.
+std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most);
+
+}  // namespace attnpool::detail
