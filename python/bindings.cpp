@@ -10,6 +10,7 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
+#include <optional>
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -366,9 +367,42 @@ py::dict fit(const py::array& keys, const py::array& values, const std::vector<d
     without_gil([&] { result = attnpool::fit<T>(k, v, o); });
   });
   if (PyErr_Occurred()) throw py::error_already_set();
-  return py::dict("w"_a = result.w, "best_w"_a = result.best_w, "best_loss"_a = result.best_loss,
-                  "loss"_a = result.loss, "losses"_a = result.losses, "ws"_a = result.ws,
+  return py::dict("w"_a = result.w, "loss"_a = result.loss, "losses"_a = result.losses, "ws"_a = result.ws,
                   "stop"_a = attnpool::name(result.stop));
+}
+
+py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<double>& values,
+                          const std::string& criterion, bool per_dimension,
+                          const std::optional<std::vector<double>>& key_weights, int threads,
+                          const py::object& progress) {
+  attnpool::SelectionOptions o;
+  o.criterion = attnpool::criterion_from_name(criterion);
+  o.per_dimension = per_dimension;
+  if (key_weights) o.key_weights = *key_weights;
+  o.threads = threads;
+  o.progress = [&](double fraction) {
+    py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() != 0) return false;
+    if (progress.is_none()) return true;
+    try {
+      return progress(fraction).ptr() != Py_False;
+    } catch (py::error_already_set& e) {
+      e.restore();
+      return false;
+    }
+  };
+  const auto k = input<double>("keys", keys), v = input<double>("values", values);
+  attnpool::Selection s;
+  without_gil([&] { s = attnpool::select_bandwidth<double>(k, v, o); });
+  if (PyErr_Occurred()) throw py::error_already_set();
+  py::list curve, minima;
+  for (const auto& point : s.curve) curve.append(py::make_tuple(point.factor, point.value, point.estimated));
+  for (const auto& minimum : s.minima) minima.append(py::make_tuple(minimum.w, minimum.value));
+  return py::dict("w"_a = s.w, "value"_a = s.value, "rule_w"_a = s.rule_w, "rule_value"_a = s.rule_value,
+                  "scale"_a = s.scale, "curve"_a = curve, "minima"_a = minima, "at_bound"_a = attnpool::name(s.bound),
+                  "converged"_a = s.converged, "cancelled"_a = s.cancelled, "evaluations"_a = s.evaluations,
+                  "leave_one_out"_a = s.leave_one_out, "gcv"_a = s.gcv, "aicc"_a = s.aicc, "trace"_a = s.trace,
+                  "r_squared"_a = s.r_squared, "residual_error"_a = s.residual_error);
 }
 
 // ---- state --------------------------------------------------------------------------------------
@@ -501,6 +535,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("pool_gradient", &pool_gradient);
   m.def("loss_gradient", &loss_gradient);
   m.def("fit", &fit);
+  m.def("select_bandwidth", &select_bandwidth);
   m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
     return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
   });

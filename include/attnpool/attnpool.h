@@ -237,9 +237,10 @@ typedef struct attnpool_fit_options {
   const double* w0;                ///< NULL: one entry, uniform in [0, 1) from seed
   size_t w0_count;                 ///< 0 with NULL; else 1 or D
   uint64_t seed;                   ///< default 0
-  double learning_rate;            ///< > 0; default 0.5
-  double tolerance;                ///< > 0: stop when a step changes every w by at most tolerance * |w|; default 0
-  int epochs;                      ///< >= 0 steps of gradient descent; default 5
+  double learning_rate;            ///< > 0: of every step, as in the chapter; default 0: found by a line search
+  double tolerance;                ///< > 0: stop when a step changes every w by at most tolerance * |w| and w is
+                                   ///< a minimum; default 1e-6
+  int epochs;                      ///< >= 0 steps of gradient descent; default 100
   int loss;                        ///< ATTNPOOL_LOSS_*; default ATTNPOOL_LOSS_MEAN
   int leave_one_out;               ///< not 0: each point left out of its own prediction; default 1
   int threads;                     ///< as in attnpool_options
@@ -256,8 +257,8 @@ static inline attnpool_fit_options attnpool_fit_options_default(void) {
   attnpool_fit_options options;
   memset(&options, 0, sizeof options);
   options.struct_size = sizeof options;
-  options.learning_rate = 0.5;
-  options.epochs = 5;
+  options.tolerance = 1e-6;
+  options.epochs = 100;
   options.loss = ATTNPOOL_LOSS_MEAN;
   options.leave_one_out = 1;
   return options;
@@ -266,8 +267,8 @@ static inline attnpool_fit_options attnpool_fit_options_default(void) {
 /// Why a fit ended.
 enum attnpool_fit_stop {
   ATTNPOOL_STOP_EPOCHS = 0,     ///< all epochs done
-  ATTNPOOL_STOP_CONVERGED = 1,  ///< a step was within tolerance, or the gradient is exactly 0 at the best loss seen
-  ATTNPOOL_STOP_DIVERGED = 2,   ///< loss, gradient or w not finite, or a flat region above the best loss
+  ATTNPOOL_STOP_CONVERGED = 1,  ///< w is a minimum: the loss rises on both sides of it
+  ATTNPOOL_STOP_DIVERGED = 2,   ///< loss, gradient or w not finite, or a flat region that is no minimum
   ATTNPOOL_STOP_CANCELLED = 3   ///< the callback said so
 };
 
@@ -276,12 +277,10 @@ enum attnpool_fit_stop {
 typedef struct attnpool_fit_result {
   int stop;              ///< ATTNPOOL_STOP_*
   size_t w_count;        ///< entries of w
-  const double* w;       ///< [w_count] after the last step; best_w if diverged or cancelled. Always finite
-  const double* best_w;  ///< [w_count] with the lowest loss seen
+  const double* w;       ///< [w_count] with the lowest loss seen, whatever came after it. Always finite
   double loss;           ///< at w
-  double best_loss;
   size_t loss_count;     ///< evaluations of the loss; 0 if cancelled during the first
-  const double* losses;  ///< [loss_count] at the start of every epoch, then at w
+  const double* losses;  ///< [loss_count] at the start of every epoch, then after the last
   const double* ws;      ///< [loss_count, w_count]: w at those losses
 } attnpool_fit_result;
 

@@ -21,10 +21,13 @@ struct FitOptions {
   std::vector<double> w0 = {};
   std::uint64_t seed = 0;
   Loss loss = Loss::mean;
-  double learning_rate = 0.5;   ///< > 0
-  int epochs = 5;               ///< >= 0 steps of full-batch gradient descent, w -= learning_rate * gradient
-  bool leave_one_out = true;    ///< each point left out of its own prediction; without it w grows without bound
-  double tolerance = 0;         ///< > 0: stop when a step changes every w by at most tolerance * |w|
+  /// > 0: every step is w -= learning_rate * gradient, as in the chapter (0.5 there). The gradient grows with the square of
+  /// the values' unit. 0: each step has the length at which the loss falls, found by a line search.
+  double learning_rate = 0;
+  int epochs = 100;           ///< >= 0, steps of full-batch gradient descent
+  bool leave_one_out = true;  ///< each point left out of its own prediction; without it w grows without bound
+  /// > 0: stop when a step changes every w by at most tolerance * |w| and w is a minimum
+  double tolerance = 1e-6;
   Plan plan = Plan::automatic;  ///< as Options::plan
   double plan_tolerance = 0;    ///< as Options::tolerance
   int threads = 0;              ///< as Options::threads
@@ -35,8 +38,8 @@ struct FitOptions {
 
 enum class FitStop {
   epochs,     ///< all epochs done
-  converged,  ///< a step was within tolerance, or the gradient is exactly 0 at the best loss seen
-  diverged,   ///< loss, gradient or w not finite, or a flat region (gradient exactly 0) reached above the best loss
+  converged,  ///< w is a minimum: within tolerance, or no step lowers the loss; the loss rises on both sides of it
+  diverged,   ///< loss, gradient or w not finite, or a flat region (gradient exactly 0) reached that is no minimum
   cancelled,  ///< the callback said so
 };
 
@@ -44,11 +47,9 @@ enum class FitStop {
 const char* name(FitStop stop) noexcept;
 
 struct FitResult {
-  std::vector<double> w;       ///< after the last step; best_w if diverged or cancelled. Always finite
-  std::vector<double> best_w;  ///< the w with the lowest loss seen
-  double best_loss = 0;
+  std::vector<double> w;                ///< the w with the lowest loss seen, whatever came after it. Always finite
   double loss = 0;                      ///< at w
-  std::vector<double> losses;           ///< loss at the start of every epoch, then at w
+  std::vector<double> losses;           ///< loss at the start of every epoch, then after the last
   std::vector<std::vector<double>> ws;  ///< w at those losses
   FitStop stop = FitStop::epochs;
 };

@@ -32,8 +32,8 @@ struct SelectionOptions {
 
 struct Selection {
   struct Point {
-    double factor = 0;  ///< the bandwidth of dimension d is factor * scale[d]
-    double value = 0;   ///< of the criterion
+    double factor = 0;       ///< the bandwidth of dimension d is factor * scale[d]
+    double value = 0;        ///< of the criterion
     bool estimated = false;  ///< from the predictions of 2,000 rows, which told enough
   };
   struct Minimum {
@@ -45,21 +45,21 @@ struct Selection {
 
   std::vector<double> w;  ///< one, or one per dimension; finite and >= 0. 0: the dimension does not help to predict
   double value = 0;       ///< of the criterion at w
-  std::vector<double> rule_w;  ///< of the rule of thumb 1.06 * scale * n^(-1 / (4 + D))
-  double rule_value = 0;       ///< of the criterion there; NaN if the search was stopped before
-  std::vector<double> scale;   ///< per dimension a robust spread of the keys (one for all if there is one w), or 1
-  std::vector<Point> curve;    ///< from the closest spacing of the keys to a flat fit, factors ascending
+  std::vector<double> rule_w;   ///< of the rule of thumb 1.06 * scale * n^(-1 / (4 + D))
+  double rule_value = 0;        ///< of the criterion there; NaN if the search was stopped before
+  std::vector<double> scale;    ///< per dimension a robust spread of the keys (one for all if there is one w), or 1
+  std::vector<Point> curve;     ///< from the closest spacing of the keys to a flat fit, factors ascending
   std::vector<Minimum> minima;  ///< where descents ended, distinct, the lowest first
   Bound bound = Bound::none;
-  bool converged = false;  ///< the gradient vanishes at w within its rounding, or w lies at a bound
-  bool cancelled = false;  ///< by progress
+  bool converged = false;       ///< the gradient vanishes at w within its rounding, or w lies at a bound
+  bool cancelled = false;       ///< by progress
   std::size_t evaluations = 0;  ///< of the criterion on all rows
 
   // At w:
   double leave_one_out = 0, gcv = 0, aicc = 0;  ///< the three criteria
   double trace = 0;                             ///< tr H, the effective number of parameters
-  double r_squared = 0;                         ///< 1 - RSS / (weighted variance of the values); NaN for constant values
-  double residual_error = 0;                    ///< sqrt(RSS * n / (n - tr)), the residual standard error
+  double r_squared = 0;       ///< 1 - RSS / (weighted variance of the values); NaN for constant values
+  double residual_error = 0;  ///< sqrt(RSS * n / (n - tr)), the residual standard error
 };
 
 /// "", "smallest", "largest".

@@ -359,13 +359,21 @@ def loss_gradient(
 class FitResult:
     """What ``fit`` learnt. w and its history are numbers where w0 was one, else arrays."""
 
-    w: Union[float, Array]  #: after the last step; best_w if diverged or cancelled. Always finite
-    best_w: Union[float, Array]  #: the w with the lowest loss seen
-    best_loss: float
+    w: Union[float, Array]  #: with the lowest loss seen, whatever came after it. Always finite
     loss: float  #: at w
     losses: Array  #: at the start of every epoch, then at w
     ws: Array  #: w at those losses
     stop: str  #: "epochs", "converged", "diverged" or "cancelled"
+
+
+def _rate(learning_rate: Optional[float]) -> float:
+    """The rate as the library knows it, where 0 is the line search."""
+    if learning_rate is None:
+        return 0.0
+    rate = number("learning_rate", learning_rate)
+    if rate == 0:
+        raise ValueError("learning_rate: must be > 0, or None for a line search, got 0")
+    return rate
 
 
 def fit(
@@ -375,10 +383,10 @@ def fit(
     w0: Any = None,
     seed: int = 0,
     loss: str = "mean",
-    learning_rate: float = 0.5,
-    epochs: int = 5,
+    learning_rate: Optional[float] = None,
+    epochs: int = 100,
     leave_one_out: bool = True,
-    tolerance: float = 0.0,
+    tolerance: float = 1e-6,
     key_weights: Any = None,
     plan: str = "automatic",
     plan_tolerance: float = 0.0,
@@ -388,7 +396,8 @@ def fit(
     """Learns w by gradient descent on the squared error of predicting values at keys, by default leave-one-out.
 
     w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half_sum" (the chapter's).
-    tolerance > 0 stops when a step changes every w by at most tolerance * |w|. key_weights are those of the points as
+    learning_rate: that of every step, as in the chapter (0.5 there); None: each step is found by a line search, so that
+    units do not matter. tolerance > 0 stops when a step changes every w by at most tolerance * |w| and w is a minimum. key_weights are those of the points as
     keys; the loss counts all alike. progress(epoch=, epochs=, fraction=, loss=, w=) is called about ten times a second
     and after every epoch; returning False stops. A loss that diverges is a result, not an error; keys and values must
     be finite.
@@ -406,7 +415,7 @@ def fit(
         np.atleast_1d(start).astype(np.float64),
         integer("seed", seed, most=2**64 - 1),
         text("loss", loss),
-        number("learning_rate", learning_rate),
+        _rate(learning_rate),
         integer("epochs", epochs, most=2**31 - 1),
         bool(leave_one_out),
         number("tolerance", tolerance),
@@ -415,11 +424,8 @@ def fit(
     )
     is_scalar = w0 is None or start.ndim == 0
     ws = np.array(result["ws"], dtype=np.float64).reshape(len(result["ws"]), -1)
-    w, best_w = (result[name][0] if is_scalar else np.array(result[name]) for name in ("w", "best_w"))
     return FitResult(
-        w=w,
-        best_w=best_w,
-        best_loss=result["best_loss"],
+        w=result["w"][0] if is_scalar else np.array(result["w"]),
         loss=result["loss"],
         losses=np.array(result["losses"]),
         ws=ws[:, 0] if is_scalar else ws,

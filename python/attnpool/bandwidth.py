@@ -1,4 +1,4 @@
-"""Bandwidths: other people's conventions as our w = 1 / bandwidth, rules of thumb, and the leave-one-out choice.
+"""Bandwidths: other people's conventions as our w = 1 / bandwidth, rules of thumb, and selection by a criterion.
 
 Every ``w_from_*`` takes a number or an array of one per dimension.
 """
@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy as np
 
-from ._arrays import Array, at_most_two_dimensions, integer, numbers, refuse_not_finite
-from ._functions import loss_gradient, pool_gradient
-from ._core import KeyRange
+from . import _core
+from ._arrays import Array, at_most_two_dimensions, integer, numbers, refuse_not_finite, text, threads
 
 # ---- conventions --------------------------------------------------------------------------------
 
@@ -162,7 +161,7 @@ def silverman(x: Any, sample_weight: Any = None, *, scaled: bool = True) -> Arra
     return _rule(lambda n, d: (n * (d + 2) / 4) ** (-1 / (d + 4)), x, sample_weight, scaled)
 
 
-# ---- leave-one-out ------------------------------------------------------------------------------
+# ---- selection ----------------------------------------------------------------------------------
 
 
 class BandwidthWarning(UserWarning):
@@ -170,201 +169,147 @@ class BandwidthWarning(UserWarning):
 
 
 @dataclass
-class LooChoice:
-    """What ``loo`` found."""
+class Selection:
+    """What ``select`` found: the bandwidths, how they were found, and what the fit with them is worth.
 
-    bandwidth: Array  #: one per column
-    loss: float  #: mean squared leave-one-out error there
-    scales: Array  #: the factors of the scan ...
-    losses: Array  #: ... and the loss at each
-    #: "" or the end of the scan, "smallest" or "largest", at which the loss is least: the data ask for less or more
+    A bandwidth of infinity, w = 0, says that the column does not help to predict.
+    """
+
+    w: Array  #: one per column, 1 / bandwidth
+    criterion: str  #: "leave-one-out", "gcv" or "aicc"
+    value: float  #: of the criterion at w
+    rule_value: float  #: of the criterion at the rule of thumb 1.06 * robust spread * n^(-1 / (d + 4))
+    scales: Array  #: factors of the robust spreads of the columns, ascending ...
+    losses: Array  #: ... and the criterion at each: the curve
+    estimated: Array  #: True where the curve is an estimate from 2,000 rows, which told enough
+    minima: List[Tuple[Array, float]]  #: (bandwidths, criterion) of the minima that were found, the lowest first
+    #: "" or the end of the curve, "smallest" or "largest", at which the criterion is least: the data ask for less or more
     at_bound: str
+    converged: bool  #: the gradient vanishes at w, or w lies at a bound
+    cancelled: bool  #: progress stopped the search; w is the best so far
+    evaluations: int  #: of the criterion on all rows
+    n: int  #: rows of weight > 0
+    leave_one_out: float  #: mean squared error of predicting each row from the others
+    gcv: float  #: generalised cross-validation, (RSS / n) / (1 - trace / n)^2
+    aicc: float  #: corrected Akaike criterion, log(RSS / n) + (1 + trace / n) / (1 - (trace + 2) / n)
+    trace: float  #: of the hat matrix, the effective number of parameters
+    r_squared: float
+    residual_error: float  #: sqrt(RSS / (n - trace))
+
+    @property
+    def bandwidth(self) -> Array:
+        with np.errstate(divide="ignore", over="ignore"):
+            return 1 / self.w
+
+    @property
+    def loss(self) -> float:
+        return self.value
+
+    def summary(self) -> str:
+        """A table in words, as statisticians expect it."""
+        rows: List[Tuple[str, str]] = [
+            ("rows, columns", f"{self.n}, {len(self.w)}"),
+            ("bandwidth", ", ".join(f"{h:.6g}" for h in self.bandwidth)),
+            ("criterion", f"{self.criterion} {self.value:.6g} ({self.rule_value:.6g} by the rule of thumb)"),
+            ("minima seen", f"{len(self.minima)}, {self.evaluations} evaluations"),
+            ("leave-one-out error", f"{self.leave_one_out:.6g}"),
+            ("GCV, AICc", f"{self.gcv:.6g}, {self.aicc:.6g}"),
+            ("trace of hat matrix", f"{self.trace:.6g}"),
+            ("R squared", f"{self.r_squared:.6g}"),
+            ("residual std. error", f"{self.residual_error:.6g}"),
+        ]
+        if self.at_bound:
+            rows.append(("at a bound", f"{self.at_bound}: {_WHY_AT_BOUND}"))
+        unhelpful = [str(d) for d in np.flatnonzero(self.w == 0)]
+        if unhelpful and self.at_bound != "largest":
+            rows.append(("no help", "column " + ", ".join(unhelpful)))
+        return "\n".join(f"{name:<21}{text}" for name, text in rows)
 
 
-def _weighted_loss(x: Array, y: Array, weight: Any, w: Array, n_jobs: Optional[int]) -> Tuple[float, Array]:
-    """The weighted mean of the squared leave-one-out error, and its derivative in w [d]."""
-    weight = np.asarray(weight, dtype=np.float64)
-    seen = KeyRange.all_but_self()
-    predicted, derivative = pool_gradient(x, x, y, w=w, key_range=seen, key_weights=weight, n_jobs=n_jobs)
-    residual = predicted - y
-    share = weight / np.max(weight)
-    share = share / (np.sum(share) * y.shape[1])
-    gradient = 2 * np.einsum("i,iv,ipv->p", share, residual, derivative)
-    return float(np.sum(share[:, None] * residual**2)), gradient
+_WHY_AT_BOUND = "the data do not determine a bandwidth between the closest points and a flat fit"
 
 
-def _loss_of(x: Array, y: Array, weight: Optional[Array], n_jobs: Optional[int]) -> Callable:
-    """The leave-one-out loss and its derivative, as a function of log w."""
-
-    def loss(log_w: Array) -> Tuple[float, Array]:
-        w = np.exp(log_w)
-        if weight is None:
-            value, gradient = loss_gradient(x, x, y, y, w=w, key_range=KeyRange.all_but_self(), n_jobs=n_jobs)
-        else:
-            value, gradient = _weighted_loss(x, y, weight, w, n_jobs)
-        return value, np.asarray(gradient) * w
-
-    return loss
-
-
-#: A scan over so many robust spreads takes some 500 steps; no data are that wide.
-MOST_SPREADS = 1e100
-
-
-def _scan(x: Array, sigma: Array, steps: int) -> Array:
-    """Factors of sigma from the closest distinct points, where the nearest decide, to a flat kernel over all points."""
-    with np.errstate(over="ignore"):
-        z = x / sigma
-        reach = np.ptp(z, axis=0)
-    if not np.all(reach < MOST_SPREADS):
-        wide = int(np.argmax(~(reach < MOST_SPREADS)))
-        raise ValueError(
-            f"x: column {wide} has outliers more than {MOST_SPREADS:g} times its robust spread away;"
-            " drop rows with a stand-in for a missing value"
-        )
-    gaps = _gaps(z)
-    smallest = min(max(float(gaps.min()) / 4 if len(gaps) else 1e-3, 1e-18), 0.1)  # at 1/4 only neighbours count
-    largest = max(10.0, 4.0 * float(np.max(reach)))
-    ratio = 1.6  # between neighbours, at most
-    return np.geomspace(smallest, largest, max(steps, int(np.ceil(np.log(largest / smallest) / np.log(ratio)))))
-
-
-def _gaps(z: Array) -> Array:
-    """Distances between neighbours within each column that are not tied."""
-    gaps = np.diff(np.sort(z, axis=0), axis=0)
-    return gaps[gaps > 0]
-
-
-def _coarse_scan(z: Array, scales: Array) -> Array:
-    """20 factors from the usual spacing of points to a kernel that is flat over all but outliers."""
-    gaps = _gaps(z)
-    usual = float(np.median(gaps)) / 4 if len(gaps) else scales[0]
-    return np.geomspace(min(max(scales[0], usual), 0.1), min(scales[-1], 100.0), 20)
-
-
-def _local_minima(losses: Array, most: int) -> List[int]:
-    """Indices of the lowest local minima, the lowest first; of equal losses that of the largest bandwidth."""
-    padded = np.concatenate([[np.inf], np.where(np.isfinite(losses), losses, np.inf), [np.inf]])
-    here = [i for i in range(len(losses)) if padded[i] >= padded[i + 1] < np.inf and padded[i + 1] < padded[i + 2]]
-    return sorted(here, key=lambda i: (losses[i], -i))[:most]
-
-
-def loo(
+def select(
     x: Any,
     y: Any,
     sample_weight: Any = None,
     *,
-    steps: int = 40,
+    criterion: str = "leave-one-out",
     per_dimension: bool = True,
     n_jobs: Optional[int] = None,
-) -> LooChoice:
-    """The bandwidths with the least mean squared leave-one-out error of predicting y [n, V] from x [n, d].
+    progress: Optional[Callable[[float], Optional[bool]]] = None,
+) -> Selection:
+    """The bandwidths with the least criterion of predicting y [n, V] from x [n, d].
 
-    A robust spread of every column is scaled by one factor, scanned in ``steps`` steps or more from the closest spacing
-    of points to a flat kernel; with several columns a sample of the points is scanned in each of them too. From the
-    lowest minima on, one log w per column (or the factor alone) descends along the exact gradient (L-BFGS-B, needs
-    SciPy). Weighted points weigh in predictions and in the error, and all of a point is left out. A
-    ``BandwidthWarning`` says if the error is least at an end of the scan.
+    criterion: "leave-one-out" squared error, "gcv" or "aicc". One bandwidth per column, or with per_dimension=False one
+    factor of the robust spreads of the columns. The criterion is computed along a curve from the closest spacing of points
+    to a flat fit; every minimum is refined on its exact derivative, and with several columns descents by BFGS start from
+    these and from a search in every column. Weighted points weigh in predictions and in the criterion, and all of a point
+    is left out. progress(fraction) is called about ten times a second; returning False stops with the best so far. A
+    ``BandwidthWarning`` says if the criterion is least at an end of the curve, or if the search did not converge.
     """
-    integer("steps", steps, least=2)
-    x, x_exponent, y, y_exponent, weight = _loo_data(x, y, sample_weight)
-    sigma = _robust_spread(x)
-    sigma = np.where(sigma > 0, sigma, 1.0)
-    scales = _scan(x, sigma, steps)
-
-    loss = _loss_of(x, y, weight, n_jobs)
-    losses = np.array([loss(-np.log(scale * sigma))[0] for scale in scales])
-    starts = [(losses[i], -np.log(scales[i] * sigma)) for i in _local_minima(losses, 3)]
-    if per_dimension and x.shape[1] > 1:
-        few = np.random.default_rng(0).permutation(len(x))[:500]
-        of_few = _loss_of(x[few], y[few], None if weight is None else weight[few], 1)
-        starts += [
-            (loss(log_w)[0], log_w) for log_w in _coordinate_starts(of_few, _coarse_scan(x[few] / sigma, scales), sigma)
-        ]
-    value, log_w = _descend(loss, starts, per_dimension)
-    at_bound = _end_of_scan(np.exp(-log_w) / sigma, scales)
-    if at_bound:
-        warnings.warn(
-            f"the leave-one-out error is least at the {at_bound} bandwidth that was tried:"
-            f" the data do not determine a bandwidth between the closest points and a flat fit",
-            BandwidthWarning,
-            stacklevel=2,
-        )
-    with np.errstate(over="ignore"):
-        losses, value = np.ldexp(losses, 2 * y_exponent), float(np.ldexp(value, 2 * y_exponent))
-        return LooChoice(np.ldexp(np.exp(-log_w), x_exponent), value, scales, losses, at_bound)
-
-
-def _loo_data(x: Any, y: Any, sample_weight: Any) -> Tuple[Array, Array, Array, int, Optional[Array]]:
-    """(x, exponents of its columns, y, their common exponent, weights) of the rows that have a weight."""
-    x, x_exponent = _brought_to_size("x", x)
-    y, y_exponents = _brought_to_size("y", y)
+    x, y = (at_most_two_dimensions(name, numbers(name, a)).astype(np.float64) for name, a in (("x", x), ("y", y)))
+    for name, a in (("x", x), ("y", y)):
+        for count, what in zip(a.shape, ("row", "column")):
+            if count == 0:
+                raise ValueError(f"{name}: must have at least one {what}, got 0")
+        refuse_not_finite(name, a)
     if len(y) != len(x):
         raise ValueError(f"y: must have {len(x)} rows to match x, got {len(y)}")
-    weight = None
-    if sample_weight is not None:
-        weight = checked_weights(sample_weight, len(x))
-        x, y, weight = x[weight > 0], y[weight > 0], weight[weight > 0]
-    if len(x) < 2:
-        raise ValueError(f"x: leave-one-out needs at least two rows of weight > 0, got {len(x)}")
-    varies = np.any(y, axis=0)
-    y_exponent = int(np.max(y_exponents[varies])) if np.any(varies) else 0
-    return x, x_exponent, np.ldexp(y, y_exponents - y_exponent), y_exponent, weight
+    weight = None if sample_weight is None else checked_weights(sample_weight, len(x))
+    rows = len(x) if weight is None else int(np.count_nonzero(weight))
+    if rows < 2:
+        raise ValueError(f"x: leave-one-out needs at least two rows of weight > 0, got {rows}")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress: must be callable, got {progress!r}")
+    keys, unit = (x, np.ones(x.shape[1])) if per_dimension else _in_units_of_spread(x)
+    try:
+        found = _core.select_bandwidth(
+            np.ascontiguousarray(keys), y, text("criterion", criterion), bool(per_dimension), weight, threads(n_jobs), progress
+        )
+    except ValueError as error:
+        message = str(error)
+        raise ValueError("x" + message[4:] if message.startswith("keys:") else message) from None
+    curve = np.array(found["curve"], dtype=np.float64).reshape(-1, 3)
+    with np.errstate(divide="ignore", over="ignore"):
+        selection = Selection(
+            w=np.array(found["w"]) / unit,
+            criterion=criterion,
+            scales=curve[:, 0],
+            losses=curve[:, 1],
+            estimated=curve[:, 2] != 0,
+            minima=[(unit / np.array(w), value) for w, value in found["minima"]],
+            n=rows,
+            **{
+                name: found[name]
+                for name in ("value rule_value at_bound converged cancelled evaluations leave_one_out gcv aicc trace"
+                             " r_squared residual_error").split()
+            },
+        )
+    if selection.at_bound:
+        _warn(f"the {_NAMES[criterion]} is least at the {selection.at_bound} bandwidth that was tried: {_WHY_AT_BOUND}")
+    elif not selection.converged and not selection.cancelled:
+        _warn("the search for a bandwidth did not converge; the best that was seen is returned")
+    return selection
 
 
-def _end_of_scan(factors: Array, scales: Array) -> str:
-    """The end of the scan at or beyond which every column's factor lies."""
-    if np.all(factors >= scales[-1] * (1 - 1e-9)):
-        return "largest"
-    return "smallest" if np.all(factors <= scales[0] * (1 + 1e-9)) else ""
+_NAMES = {"leave-one-out": "leave-one-out error", "gcv": "GCV", "aicc": "AICc"}
 
 
-def _coordinate_starts(loss: Callable[[Array], Tuple[float, Array]], factors: Array, sigma: Array) -> List[Array]:
-    """log w of starts whose columns have factors of their own.
-
-    Two columns: the lowest minima of a grid. More: from a flat kernel on, one column after the other goes to its best
-    factor, in both orders.
-    """
-    values = -np.log(np.multiply.outer(factors, sigma))  # [factors, columns]
-    columns = len(sigma)
-    if columns > 2:
-        return [_by_coordinates(loss, values, order) for order in (range(columns), range(columns)[::-1])]
-    grid = np.array([[loss(np.array([p, q]))[0] for q in values[:, 1]] for p in values[:, 0]])
-    padded = np.pad(np.where(np.isfinite(grid), grid, np.inf), 1, constant_values=np.inf)
-    around = [padded[i : i + len(grid), j : j + len(grid)] for i in range(3) for j in range(3)]
-    minima = np.argwhere(grid <= np.min(around, axis=0))
-    lowest = sorted(minima.tolist(), key=lambda place: grid[tuple(place)])[:4]
-    return [np.array([values[p, 0], values[q, 1]]) for p, q in lowest]
+def _warn(message: str) -> None:
+    warnings.warn(message, BandwidthWarning, stacklevel=3)
 
 
-def _by_coordinates(loss: Callable[[Array], Tuple[float, Array]], values: Array, order: Sequence[int]) -> Array:
-    log_w = values[-1].copy()
-    for _ in range(2):
-        for d in order:
-            tried = [loss(np.where(np.arange(len(log_w)) == d, v, log_w))[0] for v in values[:, d]]
-            log_w[d] = values[int(np.argmin(np.where(np.isfinite(tried), tried, np.inf))), d]
-    return log_w
+def _in_units_of_spread(x: Array) -> Tuple[Array, Array]:
+    """x with every column in units of its robust spread, and those units."""
+    scaled, exponent = _brought_to_size("x", x)
+    sigma = _robust_spread(scaled)
+    sigma = np.where(sigma > 0, sigma, 1.0)
+    return scaled / sigma, np.ldexp(sigma, exponent)
 
 
-def _descend(
-    loss: Callable[[Array], Tuple[float, Array]], starts: List[Tuple[float, Array]], per_dimension: bool
-) -> Tuple[float, Array]:
-    """The least loss and its log w of the descents from the lowest of the starts."""
-    from scipy.optimize import minimize
-
-    reach = np.log(100.0)
-    settings = {"ftol": 1e-13, "gtol": 1e-7}
-    found = []
-    for at_start, start in sorted(starts, key=lambda s: s[0])[:5]:
-        unit = at_start if at_start > 0 else 1.0  # so that the search stops alike in every unit of y
-
-        def descent(shift: Array) -> Tuple[float, Array]:
-            value, gradient = loss(start + shift)
-            return value / unit, (gradient if per_dimension else gradient.sum(keepdims=True)) / unit
-
-        shift = np.zeros(len(start) if per_dimension else 1)
-        bounds = [(-reach, reach)] * len(shift)
-        result = minimize(descent, shift, jac=True, method="L-BFGS-B", bounds=bounds, options=settings)
-        value = float(result.fun) * unit
-        found.append((value, start + result.x) if value <= at_start else (at_start, start))
-    return min(found, key=lambda f: f[0])
+def loo(
+    x: Any, y: Any, sample_weight: Any = None, *, per_dimension: bool = True, n_jobs: Optional[int] = None
+) -> Selection:
+    """``select`` by the mean squared leave-one-out error."""
+    return select(x, y, sample_weight, per_dimension=per_dimension, n_jobs=n_jobs)

@@ -28,6 +28,10 @@ except ImportError:
 Bandwidth = Union[float, np.ndarray, str]
 
 
+#: What a bandwidth that is chosen by the data is called here, and by ``attnpool.bandwidth.select``.
+_CRITERIA = {"loo": "leave-one-out", "gcv": "gcv", "aicc": "aicc"}
+
+
 class _NadarayaWatson(BaseEstimator):
     """What regressor and classifier share: keys, their weights, and the bandwidth."""
 
@@ -44,7 +48,7 @@ class _NadarayaWatson(BaseEstimator):
             if np.all(weight == weight[0]):
                 weight = None
         self.bandwidth_ = self._chosen_bandwidth(X, values, weight)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):
             self._w = 1 / self.bandwidth_
         if not np.all(np.isfinite(self._w)):
             raise ValueError(f"bandwidth: must have a finite reciprocal, got {self.bandwidth_}")
@@ -61,14 +65,18 @@ class _NadarayaWatson(BaseEstimator):
                 return rules.scott(X, weight)
             if self.bandwidth == "silverman":
                 return rules.silverman(X, weight)
-            if self.bandwidth == "loo":
+            if self.bandwidth in _CRITERIA:
                 if len(X) < 2:
-                    raise ValueError(f"bandwidth: 'loo' needs two samples of weight > 0, got n_samples = {len(X)}")
-                chosen = rules.loo(X, values, weight, n_jobs=self.n_jobs)
-                self.bandwidth_at_bound_ = chosen.at_bound
-                return chosen.bandwidth
+                    raise ValueError(
+                        f"bandwidth: {self.bandwidth!r} needs two samples of weight > 0, got n_samples = {len(X)}"
+                    )
+                criterion = _CRITERIA[self.bandwidth]
+                self.selection_ = rules.select(X, values, weight, criterion=criterion, n_jobs=self.n_jobs)
+                self.bandwidth_at_bound_ = self.selection_.at_bound
+                return self.selection_.bandwidth
             raise ValueError(
-                f"bandwidth: must be a number, an array, 'loo', 'scott' or 'silverman', got {self.bandwidth!r}"
+                "bandwidth: must be a number, an array, 'loo', 'gcv', 'aicc', 'scott' or 'silverman',"
+                f" got {self.bandwidth!r}"
             )
         h = numbers("bandwidth", self.bandwidth).astype(np.float64)
         if h.ndim > 1 or (h.ndim == 1 and len(h) != columns):
@@ -97,17 +105,21 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
 
     Parameters
     ----------
-    bandwidth : float, array of one per feature, "loo", "scott" or "silverman"
-        Standard deviation of the kernel, in the unit of the features. "loo" learns one per feature: the least
-        leave-one-out error (``attnpool.bandwidth.loo``); the others are rules of thumb.
+    bandwidth : float, array of one per feature, "loo", "gcv", "aicc", "scott" or "silverman"
+        Standard deviation of the kernel, in the unit of the features. "loo", "gcv" and "aicc" learn one per feature: the
+        least leave-one-out error, generalised cross-validation or corrected Akaike criterion
+        (``attnpool.bandwidth.select``); the others are rules of thumb.
     n_jobs : int or None
         Threads, as in scikit-learn; None: what ATTNPOOL_NUM_THREADS or OpenMP say. Results do not depend on it.
 
     Attributes
     ----------
     bandwidth_ : array of shape (n_features_in_,)
+        Infinite for a feature that does not help to predict.
+    selection_ : attnpool.bandwidth.Selection
+        With a criterion: what was found, the curve, the minima, the trace of the hat matrix; ``summary()`` in words.
     bandwidth_at_bound_ : str
-        With "loo" the end of the scan, "smallest" or "largest", at which the error was least, so that the data ask for
+        With a criterion the end of the curve, "smallest" or "largest", at which the error was least, so that the data ask for
         less or more than was tried (a ``BandwidthWarning`` says so too); otherwise "".
 
     Far from the data a prediction is that of the nearest training point, never NaN. float32 X and y are computed in

@@ -219,9 +219,7 @@ struct OwnedFitResult : attnpool_fit_result {
     stop = static_cast<int>(owner.stop);
     w_count = owner.w.size();
     w = owner.w.data();
-    best_w = owner.best_w.data();
     loss = owner.loss;
-    best_loss = owner.best_loss;
     loss_count = owner.losses.size();
     losses = owner.losses.data();
     ws = all_ws.data();

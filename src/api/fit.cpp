@@ -49,11 +49,163 @@ const char* name(FitStop stop) noexcept {
   return "unknown";
 }
 
+namespace {
+
+// Gradient descent from one w; every evaluation of the loss that is a step enters the history.
+template <class T>
+class GradientDescent {
+ public:
+  GradientDescent(MatrixView<const T> keys, MatrixView<const T> values, const FitOptions& options,
+                  std::vector<double> w)
+      : keys_(keys), values_(values), options_(options), w_(std::move(w)) {
+    result_.w = w_;
+    result_.loss = std::numeric_limits<double>::infinity();
+    report_ = {0, options.epochs, 0, std::numeric_limits<double>::quiet_NaN(), &w_};
+    inner_.threads = options.threads;
+    inner_.plan = options.plan;
+    inner_.tolerance = options.plan_tolerance;
+    inner_.key_weights = options.key_weights;
+    if (options.leave_one_out) inner_.range = KeyRange::all_but_self();
+    if (options.progress)
+      inner_.progress = [this](double fraction) {
+        report_.fraction = std::min(1.0, (report_.epoch + fraction) / (options_.epochs + 1));
+        return options_.progress(report_);
+      };
+    detail::check_options(inner_, keys.rows, keys.rows, keys.cols);
+    workspace_.prepare(values, inner_);
+  }
+
+  FitResult run() {
+    try {
+      result_.stop = descend();
+    } catch (const Cancelled&) {
+      result_.stop = FitStop::cancelled;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  FitStop descend() {
+    if (!enter(w_, evaluate(w_))) return FitStop::diverged;
+    int next_test = 1;  // of whether w is a minimum: after 1, 2, 4, ... epochs, since it takes evaluations
+    while (report_.epoch < options_.epochs) {
+      if (all_zero(here_.gradient)) return is_minimum() ? FitStop::converged : FitStop::diverged;
+      const std::vector<double> before = w_;
+      report_.loss = here_.loss;
+      if (!(options_.learning_rate > 0 ? step() : search()))
+        return options_.learning_rate > 0 ? FitStop::diverged : is_minimum() ? FitStop::converged : FitStop::epochs;
+      ++report_.epoch;
+      report_.fraction = (report_.epoch + 1.0) / (options_.epochs + 1);
+      if (options_.progress && !options_.progress(report_)) return FitStop::cancelled;
+      if (is_small(before) && report_.epoch >= next_test) {
+        if (is_minimum()) return FitStop::converged;
+        next_test = 2 * report_.epoch;
+      }
+    }
+    return FitStop::epochs;
+  }
+
+  LossAndGradient evaluate(const std::vector<double>& w) {
+    const Gaussian score(w);
+    return detail::loss_gradient<T>({keys_, keys_, score, detail::moments_of(score), inner_}, values_, options_.loss,
+                                    workspace_);
+  }
+
+  // Goes to w. False if loss or gradient are not finite there.
+  bool enter(const std::vector<double>& w, LossAndGradient there) {
+    w_ = w;
+    here_ = std::move(there);
+    result_.losses.push_back(here_.loss);
+    result_.ws.push_back(w_);
+    if (here_.loss < result_.loss) {
+      result_.loss = here_.loss;
+      result_.w = w_;
+    }
+    return std::isfinite(here_.loss) && all_finite(here_.gradient);
+  }
+
+  std::vector<double> moved(double rate) const {
+    std::vector<double> w = w_;
+    for (std::size_t p = 0; p < w.size(); ++p) w[p] -= rate * here_.gradient[p];
+    return w;
+  }
+
+  // A step of the rate that was given. False if it leads out of the finite numbers.
+  bool step() {
+    const std::vector<double> next = moved(options_.learning_rate);
+    return all_finite(next) && enter(next, evaluate(next));
+  }
+
+  // A step that lowers the loss: of the rate of Barzilai and Borwein (1988), at first of half the largest w, and at most of
+  // all of it; a quarter of that until the loss falls as it should (Armijo). False if none does: what is left is rounding.
+  bool search() {
+    double largest = 0, steepest = 0, squares = 0;
+    for (const double entry : w_) largest = std::max(largest, std::abs(entry));
+    for (const double slope : here_.gradient) steepest = std::max(steepest, std::abs(slope));
+    for (const double slope : here_.gradient) squares += slope * slope;
+    double rate = rate_ > 0 ? std::min(rate_, largest / steepest) : largest / steepest / 2;
+    for (int tries = 0; tries < 30; ++tries, rate /= 4) {
+      const std::vector<double> next = moved(rate);
+      LossAndGradient there = evaluate(next);
+      if (!(there.loss <= here_.loss - 1e-4 * rate * squares) || !all_finite(there.gradient)) continue;
+      double along = 0, change = 0;  // s s and s y, the step being s and the gradient's change y
+      for (std::size_t p = 0; p < next.size(); ++p) {
+        along += (next[p] - w_[p]) * (next[p] - w_[p]);
+        change += (next[p] - w_[p]) * (there.gradient[p] - here_.gradient[p]);
+      }
+      rate_ = change > 0 ? along / change : 4 * rate;
+      return enter(next, std::move(there));
+    }
+    return false;
+  }
+
+  bool is_small(const std::vector<double>& before) const {
+    if (!(options_.tolerance > 0)) return false;
+    for (std::size_t p = 0; p < w_.size(); ++p)
+      if (!(std::abs(w_[p] - before[p]) <= options_.tolerance * std::abs(before[p]))) return false;
+    return true;
+  }
+
+  // True if the loss rises from w on both sides along every entry of w, or an entry does not matter there: its derivative
+  // changes its sign within a part of it, 1e-3 or as much as the tolerance allows.
+  bool is_minimum() {
+    if (here_.loss == 0) return true;
+    const double part = std::min(0.5, std::max(1e-3, 10 * options_.tolerance));
+    bool any = false;
+    for (std::size_t p = 0; p < w_.size(); ++p) {
+      std::vector<double> beside = w_;
+      double slopes[2];
+      for (const int side : {0, 1}) {
+        beside[p] = w_[p] * (side == 0 ? 1 - part : 1 + part);
+        slopes[side] = evaluate(beside).gradient[p] * (w_[p] < 0 ? -1 : 1);
+      }
+      // Below 1e-10 of the loss a slope may be rounding, in a flat region for instance.
+      const double matters = std::max(std::abs(slopes[0]), std::abs(slopes[1])) * std::abs(w_[p]);
+      const bool turns = slopes[0] < 0 && slopes[1] > 0 && matters > 1e-10 * here_.loss;
+      if (!turns && !(matters <= 1e-6 * here_.loss)) return false;
+      any = any || turns;
+    }
+    return any;
+  }
+
+  MatrixView<const T> keys_, values_;
+  const FitOptions& options_;
+  std::vector<double> w_;
+  Options inner_;
+  detail::Workspace<T> workspace_;
+  LossAndGradient here_;
+  double rate_ = 0;  // of the next search
+  FitProgress report_;
+  FitResult result_;
+};
+
+}  // namespace
+
 template <class T>
 FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOptions& options) {
-  if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
+  if (!(options.learning_rate >= 0) || !std::isfinite(options.learning_rate))
     detail::bad_argument("learning_rate",
-                         "must be positive and finite, got " + detail::to_string(options.learning_rate));
+                         "must be 0 or more and finite, got " + detail::to_string(options.learning_rate));
   if (options.epochs < 0) detail::bad_argument("epochs", "must be 0 or more, got " + detail::to_string(options.epochs));
   if (!(options.tolerance >= 0))
     detail::bad_argument("tolerance", "must be 0 or more, got " + detail::to_string(options.tolerance));
@@ -62,84 +214,7 @@ FitResult fit(MatrixView<const T> keys, MatrixView<const T> values, const FitOpt
   detail::check_inputs(keys, keys, values, Gaussian(w));
   if (options.leave_one_out && keys.rows < 2)
     detail::bad_argument("keys", "leave-one-out needs at least two rows, got " + detail::to_string(keys.rows));
-
-  FitResult result;
-  result.best_w = w;
-  result.best_loss = std::numeric_limits<double>::infinity();
-  FitProgress report{0, options.epochs, 0, std::numeric_limits<double>::quiet_NaN(), &w};
-  bool stopped = false;  // by the callback at the end of an epoch
-
-  Options inner;
-  inner.threads = options.threads;
-  inner.plan = options.plan;
-  inner.tolerance = options.plan_tolerance;
-  inner.key_weights = options.key_weights;
-  if (options.leave_one_out) inner.range = KeyRange::all_but_self();
-  if (options.progress)
-    inner.progress = [&](double fraction) {
-      report.fraction = (report.epoch + fraction) / (options.epochs + 1);
-      return options.progress(report);
-    };
-  detail::check_options(inner, keys.rows, keys.rows, keys.cols);
-  detail::Workspace<T> workspace;
-  workspace.prepare(values, inner);
-  // Loss and gradient at w, entered into the history. False if they are not finite.
-  std::vector<double> gradient;
-  const auto evaluate = [&] {
-    const Gaussian score(w);
-    const LossAndGradient at_w = detail::loss_gradient<T>({keys, keys, score, detail::moments_of(score), inner}, values,
-                                                          options.loss, workspace);
-    gradient = at_w.gradient;
-    result.losses.push_back(at_w.loss);
-    result.ws.push_back(w);
-    if (at_w.loss < result.best_loss) {
-      result.best_loss = at_w.loss;
-      result.best_w = w;
-    }
-    return std::isfinite(at_w.loss) && all_finite(gradient);
-  };
-
-  try {
-    bool finite = evaluate();
-    result.stop = FitStop::epochs;
-    while (finite && report.epoch < options.epochs) {
-      if (all_zero(gradient)) {
-        result.stop = result.losses.back() <= result.best_loss ? FitStop::converged : FitStop::diverged;
-        break;
-      }
-      std::vector<double> next = w;
-      bool small_step = options.tolerance > 0;
-      for (std::size_t p = 0; p < w.size(); ++p) {
-        next[p] -= options.learning_rate * gradient[p];
-        small_step &= std::abs(next[p] - w[p]) <= options.tolerance * std::abs(w[p]);
-      }
-      if (!all_finite(next)) {
-        finite = false;
-        break;
-      }
-      w = next;
-      report.loss = result.losses.back();
-      ++report.epoch;
-      finite = evaluate();
-      report.fraction = (report.epoch + 1.0) / (options.epochs + 1);
-      if (options.progress && !options.progress(report)) {
-        stopped = true;
-        break;
-      }
-      if (finite && small_step) {
-        result.stop = FitStop::converged;
-        break;
-      }
-    }
-    if (!finite) result.stop = FitStop::diverged;
-    if (stopped) result.stop = FitStop::cancelled;
-  } catch (const Cancelled&) {
-    result.stop = FitStop::cancelled;
-  }
-  const bool use_best = result.stop == FitStop::diverged || result.stop == FitStop::cancelled;
-  result.w = use_best ? result.best_w : w;
-  result.loss = use_best || result.losses.empty() ? result.best_loss : result.losses.back();
-  return result;
+  return GradientDescent<T>(keys, values, options, std::move(w)).run();
 }
 
 template FitResult fit(MatrixView<const float>, MatrixView<const float>, const FitOptions&);

@@ -67,7 +67,8 @@ class Search {
   bool report(double of_evaluation) {
     // Each refinement takes some 12 evaluations; the coarse search is on a sample, which counts as a few.
     const double total = static_cast<double>(factors_.size()) + (scale_.size() > 1 ? 150 : 30);
-    fraction_ = std::max(fraction_, std::min(0.99, (static_cast<double>(criterion_.evaluations()) + of_evaluation) / total));
+    fraction_ =
+        std::max(fraction_, std::min(0.99, (static_cast<double>(criterion_.evaluations()) + of_evaluation) / total));
     return options_.progress(fraction_);
   }
 
@@ -93,49 +94,68 @@ class Search {
     best_ = {rule, selection_.rule_value, false};
     const std::vector<double> objectives = along_the_curve();
     const std::vector<std::size_t> lowest = detail::local_minima(objectives, 8);
-    for (const std::size_t i : lowest)
-      if (!selection_.curve[i].estimated) refine(i, objectives);
-    if (scale_.size() > 1) descend();
+    if (scale_.size() > 1) {
+      descend(lowest);
+    } else {
+      for (const std::size_t i : lowest)
+        if (!selection_.curve[i].estimated) refine(i, objectives);
+    }
     switch_off();
   }
 
-  // The objective at every factor. Of long data it is estimated from some rows first, and computed where the estimate
-  // leaves open, by six of its standard errors, whether it is the lowest.
+  // The objective at every factor. Of long data it is estimated from some rows first, and computed where their errors are
+  // larger than at the best factor by less than six standard errors of the difference; where descents in every dimension
+  // follow, at the best factor only.
   std::vector<double> along_the_curve() {
-    std::vector<Evaluation> estimates(factors_.size());
-    double upper = infinity;
-    for (std::size_t i = factors_.size(); data_.is_long() && i-- > 0;) {
-      estimates[i] = criterion_.estimate(log_w_of(factors_[i]), SelectionData::few_rows);
-      upper = std::min(upper, estimates[i].objective + 6 * estimates[i].standard_error);
+    std::vector<double> objectives(factors_.size(), infinity);
+    std::vector<std::vector<double>> squares(factors_.size());
+    std::vector<bool> estimated(factors_.size(), data_.is_long());
+    if (data_.is_long()) {
+      for (std::size_t i = factors_.size(); i-- > 0;) {
+        objectives[i] = criterion_.estimate(log_w_of(factors_[i]), SelectionData::few_rows).objective;
+        squares[i] = criterion_.squares();
+      }
+      const std::size_t best = detail::local_minima(objectives, 1).front();
+      for (std::size_t i = 0; i < factors_.size(); ++i)
+        estimated[i] = i != best && (scale_.size() > 1 || standard_errors_between(squares[i], squares[best]) > 6);
     }
-    std::vector<double> objectives;
     for (std::size_t i = 0; i < factors_.size(); ++i) {
-      const bool enough = data_.is_long() && estimates[i].objective - 6 * estimates[i].standard_error > upper;
       const std::vector<double> log_w = log_w_of(factors_[i]);
-      objectives.push_back(enough ? estimates[i].objective : criterion_(log_w, false).objective);
-      selection_.curve.push_back({factors_[i], objectives.back(), enough});
-      if (!enough && objectives.back() <= best_.objective) best_ = {log_w, objectives.back(), false};
+      if (!estimated[i]) objectives[i] = criterion_(log_w, false).objective;
+      if (!estimated[i] && objectives[i] <= best_.objective) best_ = {log_w, objectives[i], false};
+      selection_.curve.push_back({factors_[i], objectives[i], estimated[i]});
     }
     return objectives;
+  }
+
+  // By how much the mean of `larger` exceeds that of `smaller`, pair by pair, in standard errors; 0 if it does not.
+  static double standard_errors_between(const std::vector<double>& larger, const std::vector<double>& smaller) {
+    const double n = static_cast<double>(larger.size());
+    double sum = 0, squares = 0;
+    for (std::size_t i = 0; i < larger.size(); ++i) {
+      sum += larger[i] - smaller[i];
+      squares += (larger[i] - smaller[i]) * (larger[i] - smaller[i]);
+    }
+    const double mean = sum / n, variance = squares / n - mean * mean;
+    return mean > 0 ? mean / std::sqrt(std::max(variance, 0.0) / n) : 0;
   }
 
   // An end of the curve is taken as it is: beyond it nothing changes.
   void refine(std::size_t i, const std::vector<double>& objectives) {
     const std::vector<double> unit = log_w_of(1);
     if (i == 0 || i + 1 == factors_.size()) return consider({log_w_of(factors_[i]), objectives[i], true});
-    consider(detail::refine_on_line(criterion_, unit, std::log(factors_[i - 1]), std::log(factors_[i]), std::log(factors_[i + 1])));
+    consider(detail::refine_on_line(criterion_, unit, std::log(factors_[i - 1]), std::log(factors_[i]),
+                                    std::log(factors_[i + 1])));
   }
 
-  void descend() {
+  void descend(const std::vector<std::size_t>& lowest) {
     std::vector<std::vector<double>> starts;
-    for (const Selection::Minimum& m : selection_.minima) {
-      starts.emplace_back();
-      for (const double w : m.w) starts.back().push_back(std::log(w));
-    }
-    if (starts.size() > 3) starts.resize(3);
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, lowest.size()); ++i)
+      starts.push_back(log_w_of(factors_[lowest[i]]));
     const SelectionData few = data_.sample(1000);
     CriterionFunction on_sample(
-        few, options_, options_.progress ? Progress([this](double) { return options_.progress(fraction_); }) : Progress());
+        few, options_,
+        options_.progress ? Progress([this](double) { return options_.progress(fraction_); }) : Progress());
     for (const auto& start : detail::coarse_starts(on_sample, detail::coarse_factors(few, scale_, factors_), scale_))
       starts.push_back(start);
     std::vector<double> least, most;
@@ -143,12 +163,11 @@ class Search {
       least.push_back(-std::log(100 * factors_.back() * scale));
       most.push_back(-std::log(factors_.front() * scale));
     }
-    selection_.minima.clear();
     if (few.rows < data_.rows) starts = lowest_of(on_sample, starts, least, most);
     for (const auto& start : starts) consider(detail::descend(criterion_, start, least, most));
   }
 
-  // Starts and where they lead on a sample, the three that are lowest on all rows.
+  // Starts and where they lead on a sample, those that are lowest on all rows: three, or two of long data.
   std::vector<std::vector<double>> lowest_of(CriterionFunction& on_sample, std::vector<std::vector<double>> starts,
                                              const std::vector<double>& least, const std::vector<double>& most) {
     for (std::size_t i = 0, count = starts.size(); i < count; ++i)
@@ -163,7 +182,8 @@ class Search {
         for (std::size_t p = 0; p < at.size(); ++p) distance = std::max(distance, std::abs(at[p] - other[p]));
         return distance < 0.5;  // a descent from either ends where one from the other does
       };
-      if (lowest.size() < 3 && std::none_of(lowest.begin(), lowest.end(), near)) lowest.push_back(start);
+      if (lowest.size() < (data_.is_long() ? 2 : 3) && std::none_of(lowest.begin(), lowest.end(), near))
+        lowest.push_back(start);
     }
     return lowest;
   }
@@ -179,7 +199,8 @@ class Search {
       std::vector<double> without = best_.log_w;
       without[p] = -infinity;
       const double objective = criterion_(without, false).objective;
-      if (objective <= best_.objective + 1e-10) best_.log_w = without, best_.objective = std::min(objective, best_.objective);
+      if (objective <= best_.objective + 1e-10)
+        best_.log_w = without, best_.objective = std::min(objective, best_.objective);
     }
   }
 
@@ -191,7 +212,9 @@ class Search {
       smallest = smallest && factor(p) <= factors_.front() * (1 + 1e-9);
       largest = largest && best_.log_w[p] == -infinity;
     }
-    selection_.bound = largest ? Selection::Bound::largest : smallest ? Selection::Bound::smallest : Selection::Bound::none;
+    selection_.bound = largest    ? Selection::Bound::largest
+                       : smallest ? Selection::Bound::smallest
+                                  : Selection::Bound::none;
     CriterionFunction at(data_, options_);  // without the progress that may have stopped the search
     const Evaluation here = at(best_.log_w, false);
     const double n = static_cast<double>(data_.rows);
@@ -210,7 +233,8 @@ class Search {
     std::vector<double> mean(data_.cols);
     for (std::size_t i = 0; i < data_.rows; ++i) total += data_.weight(i);
     for (std::size_t i = 0; i < data_.rows; ++i)
-      for (std::size_t v = 0; v < data_.cols; ++v) mean[v] += data_.weight(i) / total * data_.values[i * data_.cols + v];
+      for (std::size_t v = 0; v < data_.cols; ++v)
+        mean[v] += data_.weight(i) / total * data_.values[i * data_.cols + v];
     for (std::size_t i = 0; i < data_.rows; ++i)
       for (std::size_t v = 0; v < data_.cols; ++v)
         squares += data_.weight(i) / total * std::pow(data_.values[i * data_.cols + v] - mean[v], 2);

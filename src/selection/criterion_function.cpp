@@ -12,7 +12,8 @@ namespace {
 // With S the sum of weights of the other keys, c the row's own weight and m, e the prediction and error without the row,
 // its leverage is H = c / (S + c) and its residual with all keys e (1 - H), exactly. In log w_p, with u_p = w_p^2 delta_p^2
 // and E the mean under the weights: S' = -S E[u], H' = H (1 - H) E[u], e' = -(E[u value] - E[u] m).
-constexpr double u_per_moment = 1 / exponent_scale_squared;  // a moment is the mean of w^2 s^2 delta^2, s^2 = log2(e) / 2
+constexpr double u_per_moment =
+    1 / exponent_scale_squared;  // a moment is the mean of w^2 s^2 delta^2, s^2 = log2(e) / 2
 
 double own_leverage(double other_weights, double reference, double own) {
   return 1 / (1 + other_weights / own * std::exp2(-reference));
@@ -46,6 +47,7 @@ Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool wi
   const std::size_t parameters = with_gradient ? w.size() : 0;
   // Per row: squares of errors without and with the row, leverage, and the derivatives of these three per parameter.
   const std::size_t width = 3 * (1 + parameters);
+  judged_ = judged, width_ = width;
   terms_.assign(judged * width, 0);
   const ScaledValues<double>& values = workspace_.values;
   const Sink sink = [&](const QuerySums& q) {
@@ -88,11 +90,6 @@ Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters)
   std::vector<double> total(width);
   for (std::size_t i = 0; i < judged; ++i)  // in the order of the rows: the same bits for any number of threads
     for (std::size_t t = 0; t < width; ++t) total[t] += (t % 3 == 2 ? 1 : share(i)) * terms_[i * width + t];
-  double squares = 0;
-  for (std::size_t i = 0; i < judged; ++i) {
-    const double share_of_mean = data_.weight(i) / weight;
-    squares += std::pow(share(i) * terms_[i * width] - share_of_mean * total[0], 2);
-  }
   for (std::size_t t = 2; t < width; t += 3) total[t] *= static_cast<double>(data_.rows) / static_cast<double>(judged);
   Evaluation result;
   result.leave_one_out = total[0], result.residual_squares = total[1], result.trace = total[2];
@@ -100,15 +97,20 @@ Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters)
   result.objective = criterion_ == Criterion::leave_one_out ? std::log(result.leave_one_out)
                      : criterion_ == Criterion::gcv         ? std::log(result.gcv(n))
                                                             : result.aicc(n);
-  result.standard_error = std::sqrt(squares) / total[0];
   if (std::isnan(result.objective)) result.objective = std::numeric_limits<double>::infinity();
   for (std::size_t p = 0; p < parameters; ++p) {
     const double *of = total.data() + 3 + 3 * p, rest = n - result.trace - 2;
     const double of_squares = of[1] / result.residual_squares, of_trace = of[2];
     result.gradient.push_back(criterion_ == Criterion::leave_one_out ? of[0] / result.leave_one_out
-                              : criterion_ == Criterion::gcv ? of_squares + 2 * of_trace / (n - result.trace)
+                              : criterion_ == Criterion::gcv         ? of_squares + 2 * of_trace / (n - result.trace)
                                                              : of_squares + of_trace * (2 * n - 2) / (rest * rest));
   }
+  return result;
+}
+
+std::vector<double> CriterionFunction::squares() const {
+  std::vector<double> result(judged_);
+  for (std::size_t i = 0; i < judged_; ++i) result[i] = data_.weight(i) * terms_[i * width_];
   return result;
 }
 

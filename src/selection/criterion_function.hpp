@@ -15,7 +15,6 @@ struct Evaluation {
   double trace = 0;
   // The logarithm of the criterion (aicc: itself), which is what is minimised, so that no unit matters to the search.
   double objective = std::numeric_limits<double>::infinity();
-  double standard_error = 0;     // of the objective, as an estimate from those rows, of that over all rows
   std::vector<double> gradient;  // of the objective in log w; empty unless asked for
 
   double gcv(double rows) const;
@@ -36,6 +35,9 @@ class CriterionFunction {
   // random order.
   Evaluation estimate(const std::vector<double>& log_w, std::size_t rows) { return evaluate(log_w, false, rows); }
 
+  // The squared errors of the rows that were judged last, times their weights.
+  std::vector<double> squares() const;
+
   std::size_t evaluations() const { return evaluations_; }
 
  private:
@@ -46,7 +48,8 @@ class CriterionFunction {
   Criterion criterion_;
   Options options_;
   Workspace<double> workspace_;
-  std::vector<double> terms_;  // of each row that is judged
+  std::vector<double> terms_;  // of each row that was judged last, [judged_][width_]
+  std::size_t judged_ = 0, width_ = 0;
   std::size_t evaluations_ = 0;
 };
 

@@ -105,6 +105,8 @@ double robust_spread(std::vector<double> x) {
   return smallest;
 }
 
+double scale_of(const std::vector<double>& scale, std::size_t d) { return scale[scale.size() == 1 ? 0 : d]; }
+
 // Distances between neighbours in a dimension that are not tied, in units of its scale.
 std::vector<double> gaps(const SelectionData& data, const std::vector<double>& scale) {
   std::vector<double> result;
@@ -112,7 +114,7 @@ std::vector<double> gaps(const SelectionData& data, const std::vector<double>& s
     std::vector<double> x = column(data.keys, data.dims, d);
     std::sort(x.begin(), x.end());
     for (std::size_t i = 1; i < x.size(); ++i)
-      if (x[i] > x[i - 1]) result.push_back((x[i] - x[i - 1]) / scale[d]);
+      if (x[i] > x[i - 1]) result.push_back((x[i] - x[i - 1]) / scale_of(scale, d));
   }
   return result;
 }
@@ -148,8 +150,8 @@ template <class T>
 SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
                              bool one_unit) {
   if (!key_weights.empty() && key_weights.size() != keys.rows)
-    bad_argument("key_weights", "must have one entry per key = " + to_string(keys.rows) + ", got " +
-                                    to_string(key_weights.size()));
+    bad_argument("key_weights",
+                 "must have one entry per key = " + to_string(keys.rows) + ", got " + to_string(key_weights.size()));
   double heaviest = 0;
   for (std::size_t k = 0; k < key_weights.size(); ++k) {
     if (!(key_weights[k] >= 0) || !std::isfinite(key_weights[k]))
@@ -186,10 +188,11 @@ std::vector<double> bandwidth_factors(const SelectionData& data, const std::vect
   for (std::size_t d = 0; d < data.dims; ++d) {
     const std::vector<double> x = column(data.keys, data.dims, d);
     const auto [low, high] = std::minmax_element(x.begin(), x.end());
-    const double own = (*high - *low) / scale[d];
+    const double own = (*high - *low) / scale_of(scale, d);
     if (!(own < most_spreads))
-      bad_argument("keys", "column " + to_string(d) + " has outliers more than 1e+100 times its robust spread away, got " +
-                               to_string(own) + " spreads");
+      bad_argument("keys", "column " + to_string(d) +
+                               " has outliers more than 1e+100 times its robust spread away, got " + to_string(own) +
+                               " spreads");
     reach = std::max(reach, own);
   }
   if (!(reach > 0)) return {};
@@ -208,6 +211,7 @@ std::vector<double> coarse_factors(const SelectionData& data, const std::vector<
 }
 
 template SelectionData selection_data(MatrixView<const float>, MatrixView<const float>, std::span<const double>, bool);
-template SelectionData selection_data(MatrixView<const double>, MatrixView<const double>, std::span<const double>, bool);
+template SelectionData selection_data(MatrixView<const double>, MatrixView<const double>, std::span<const double>,
+                                      bool);
 
 }  // namespace attnpool::detail

@@ -12,9 +12,9 @@ namespace attnpool::detail {
 struct SelectionData {
   static constexpr std::size_t few_rows = 2000;
   std::size_t rows = 0, dims = 0, cols = 0;
-  std::vector<double> keys, values;    // [rows][dims], [rows][cols]
-  std::vector<double> weights;         // [rows], or empty: all 1
-  std::vector<int> key_exponent;       // per dimension: caller's key = keys * 2^exponent + offset
+  std::vector<double> keys, values;  // [rows][dims], [rows][cols]
+  std::vector<double> weights;       // [rows], or empty: all 1
+  std::vector<int> key_exponent;     // per dimension: caller's key = keys * 2^exponent + offset
   int value_exponent = 0;
 
   MatrixView<const double> key_view() const { return {keys.data(), rows, dims}; }
@@ -35,7 +35,7 @@ SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> value
 // each dimension, 0 if it is constant. An outlier moves the first only; many ties make the others 0.
 std::vector<double> robust_spreads(const SelectionData& data);
 
-// Factors of the scale from a quarter of the closest spacing, where only the nearest points count, to four times the
+// Factors of the scale (one for all dimensions, or one for each) from a quarter of the closest spacing, where only the nearest points count, to four times the
 // range, where all do, neighbours in a ratio of at most 1.6. Empty if all keys are the same.
 std::vector<double> bandwidth_factors(const SelectionData& data, const std::vector<double>& scale);
 

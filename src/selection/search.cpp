@@ -8,7 +8,7 @@ namespace attnpool::detail {
 namespace {
 
 // Below this the gradient of a logarithm, a sum over all rows, is rounding: some sqrt(n) * 1e-16 times condition.
-constexpr double vanishing = 1e-6, precise = 1e-9;
+constexpr double vanishing = 1e-5, precise = 1e-8, enough = 1e-7;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -106,8 +106,7 @@ std::vector<double> backward_pass(CriterionFunction& criterion, const std::vecto
                                   const std::vector<double>& scale) {
   std::vector<double> log_w = flat(factors, scale);
   double unused = 0;
-  for (std::size_t d = scale.size(); d-- > 0;)
-    log_w = best_factor_of(criterion, log_w, d, factors, scale[d], unused);
+  for (std::size_t d = scale.size(); d-- > 0;) log_w = best_factor_of(criterion, log_w, d, factors, scale[d], unused);
   return log_w;
 }
 
@@ -175,7 +174,7 @@ Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const s
   const std::size_t size = log_w.size();
   InverseHessian inverse(size);
   Evaluation here = criterion(log_w, true);
-  for (int step = 0; step < 200 && box.largest_free(log_w, here.gradient) > precise; ++step) {
+  for (int step = 0; step < 200 && box.largest_free(log_w, here.gradient) > enough; ++step) {
     std::vector<double> free_gradient = here.gradient;
     for (std::size_t p = 0; p < size; ++p)
       if (box.blocks(log_w, here.gradient, p)) free_gradient[p] = 0;
@@ -221,7 +220,9 @@ std::vector<std::vector<double>> coarse_starts(CriterionFunction& criterion, con
 
 std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most) {
   std::vector<std::size_t> found;
-  const auto at = [&](std::size_t i) { return i < objectives.size() && !std::isnan(objectives[i]) ? objectives[i] : infinity; };
+  const auto at = [&](std::size_t i) {
+    return i < objectives.size() && !std::isnan(objectives[i]) ? objectives[i] : infinity;
+  };
   for (std::size_t i = 0; i < objectives.size(); ++i)
     if (at(i) < infinity && at(i) <= (i > 0 ? at(i - 1) : infinity) && at(i) < at(i + 1)) found.push_back(i);
   std::stable_sort(found.begin(), found.end(),

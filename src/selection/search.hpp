@@ -12,7 +12,8 @@ struct Descent {
 
 // The minimum on a line log_w = start - t * (1, ..., 1) that is bracketed by t in [low, high], the objective at `middle`
 // being at most that at the ends: a secant iteration on the derivative, which bisects where the secant leads astray.
-Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, double low, double middle, double high);
+Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, double low, double middle,
+                       double high);
 
 // The minimum that BFGS reaches from log_w, each entry staying within `reach` of where it starts, at least `lowest` and at
 // most `highest` of its own.

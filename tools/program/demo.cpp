@@ -183,8 +183,7 @@ FitResult run_motorcycle(Studio& studio, Json& report) {
     queries.cells[i] = *low + (*high - *low) * (static_cast<double>(i) / static_cast<double>(points - 1));
   }
   FitOptions options;
-  options.w0 = {rule_start(data)};
-  options.learning_rate = default_learning_rate(data, options.loss);
+  options.w0 = {first_w(data)};
   options.epochs = 100;
   options.threads = studio.threads;
   const double wide = options.w0[0];

@@ -77,7 +77,7 @@ Gaussian score_of(const ProblemOptions& options, std::size_t dims) {
 
 void read_at(Problem& problem, const ProblemOptions& options, const TextFormat& format) {
   const Data& data = problem.data;
-  Selection selection{
+  ColumnChoice selection{
       .numbers = data.x, .dates = data.x.size(), .origins = data.origins, .group = data.group, .format = format};
   selection.origins.resize(data.x.size());
   selection.whole_npy = true;

@@ -65,7 +65,7 @@ bool all_numbers(const Names& fields, char decimal) {
 /// Reads the cells of one file of text; knows what each column holds.
 class TextTable {
  public:
-  TextTable(Input& input, const Selection& selection)
+  TextTable(Input& input, const ColumnChoice& selection)
       : selection_(selection), file_(input.name()), reader_(input, selection.format) {
     table_.origins = selection.origins;
     table_.origins.resize(selection.numbers.size());
@@ -161,7 +161,7 @@ class TextTable {
     reader_.fail("column " + cited(selection_.numbers[i]) + ": " + cited(field) + " " + complaint);
   }
 
-  const Selection& selection_;
+  const ColumnChoice& selection_;
   const std::string file_;
   CsvReader reader_;
   std::size_t width_ = 0, group_place_ = 0;
@@ -172,7 +172,7 @@ class TextTable {
 };
 
 /// The columns of an NPY file that the names mean.
-std::vector<std::size_t> npy_places(const Input& input, const NpyHeader& header, const Selection& selection) {
+std::vector<std::size_t> npy_places(const Input& input, const NpyHeader& header, const ColumnChoice& selection) {
   const Names& columns = selection.numbers;
   const bool whole = selection.whole_npy && header.cols == columns.size();
   std::vector<std::size_t> places;
@@ -191,7 +191,7 @@ std::vector<std::size_t> npy_places(const Input& input, const NpyHeader& header,
   return places;
 }
 
-Table read_npy(Input& input, const Selection& selection) {
+Table read_npy(Input& input, const ColumnChoice& selection) {
   const NpyHeader header = read_npy_header(input);
   if (!selection.group.empty()) throw DataError(input.name() + ": an NPY file has no column of text for --group");
   const std::vector<std::size_t> places = npy_places(input, header, selection);
@@ -217,7 +217,7 @@ Table read_npy(Input& input, const Selection& selection) {
 
 }  // namespace
 
-Table read_table(const std::string& path, const Selection& selection) {
+Table read_table(const std::string& path, const ColumnChoice& selection) {
   Input input(path);
   if (input.skip(npy_magic)) return read_npy(input, selection);
   if (path.ends_with(".npy") || path.find(".npz:") != path.npos || path.ends_with(".npz")) {
@@ -234,7 +234,7 @@ Matrix<double> read_queries(const std::string& path, const Names& columns) {
 }
 
 Data read_data(const std::string& path, const DataColumns& columns, const TextFormat& format) {
-  Selection selection{.numbers = columns.x, .dates = columns.x.size(), .group = columns.group, .format = format};
+  ColumnChoice selection{.numbers = columns.x, .dates = columns.x.size(), .group = columns.group, .format = format};
   selection.numbers.insert(selection.numbers.end(), columns.y.begin(), columns.y.end());
   if (!columns.key_weights.empty()) selection.numbers.push_back(columns.key_weights);
   Table table = read_table(path, selection);

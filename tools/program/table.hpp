@@ -10,7 +10,7 @@
 namespace attnpool::program {
 
 /// Which columns of a file to read, and how.
-struct Selection {
+struct ColumnChoice {
   std::vector<std::string> numbers;                 ///< columns of numbers, or of dates
   std::size_t dates = 0;                            ///< the first so many of them may be dates
   std::vector<std::optional<Moment>> origins = {};  ///< of those columns, if known: then they must be as they were
@@ -30,7 +30,7 @@ struct Table {
 /// Reads columns of a file, in the order of their names, as finite numbers. The file is text with separated columns, or
 /// NPY, or an array of an NPZ file, whose columns are named "0", "1", ...; "-" is standard input. At least one row. Throws
 /// DataError that says where.
-Table read_table(const std::string& path, const Selection& selection);
+Table read_table(const std::string& path, const ColumnChoice& selection);
 
 /// Numbers alone.
 Matrix<double> read_columns(const std::string& path, const std::vector<std::string>& columns);

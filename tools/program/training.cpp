@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "progress.hpp"
+
 namespace attnpool::program {
 namespace {
 
@@ -43,83 +45,82 @@ double spread(const Matrix<double>& matrix) {
 /// Constant columns and the edges of the number range leave no rule; any value serves there.
 double usable_or_one(double value) { return std::isfinite(value) && value > 0 ? value : 1; }
 
-/// Bandwidths from a quarter of the closest spacing to four times the largest range, neighbours in a ratio of at most
-/// 1.6; none if all points are the same.
-std::vector<double> scanned_bandwidths(const Matrix<double>& keys) {
-  double closest = std::numeric_limits<double>::infinity(), range = 0;
-  for (std::size_t c = 0; c < keys.cols; ++c) {
-    const std::vector<double> x = sorted_column(keys, c);
-    range = std::max(range, x.back() - x.front());
-    for (std::size_t i = 1; i < x.size(); ++i)
-      if (x[i] > x[i - 1]) closest = std::min(closest, x[i] - x[i - 1]);
-  }
-  if (!(range > 0) || !std::isfinite(range)) return {};
-  const double smallest = std::max(closest / 4, range * 1e-12), largest = 4 * range;
-  const auto steps = static_cast<std::size_t>(std::ceil(std::log(largest / smallest) / std::log(1.6))) + 1;
-  std::vector<double> bandwidths;
-  for (std::size_t i = 0; i < steps; ++i)
-    bandwidths.push_back(smallest *
-                         std::pow(largest / smallest, static_cast<double>(i) / static_cast<double>(steps - 1)));
-  return bandwidths;
-}
-
-}  // namespace
-
-Start scanned_start(const Data& data, const std::function<bool(double)>& progress, int threads) {
-  constexpr std::size_t refinements = 24;  // of golden section: each narrows the interval to 0.62 of it
-  const std::vector<double> bandwidths = scanned_bandwidths(data.keys);
-  Prepared<double> points(data.keys.view(), data.values.view(), data.key_weights);
-  std::size_t done = 0;
-  const auto loss = [&](double bandwidth) {
-    Options options;
-    options.threads = threads;
-    options.progress = [&](double fraction) {
-      return progress((static_cast<double>(done) + fraction) / static_cast<double>(bandwidths.size() + refinements));
-    };
-    const double value = points.leave_one_out(Gaussian::from_bandwidth(bandwidth), Loss::mean, false, options).loss;
-    ++done;
-    return std::isnan(value) ? std::numeric_limits<double>::infinity() : value;
-  };
-  double lowest = std::numeric_limits<double>::infinity();
-  std::size_t best = bandwidths.size();
-  for (std::size_t i = 0; i < bandwidths.size(); ++i)
-    if (const double value = loss(bandwidths[i]); value <= lowest && std::isfinite(value)) {
-      lowest = value;
-      best = i;
-    }
-  if (best == bandwidths.size()) return {rule_start(data), ""};
-  if (best == 0) return {usable_or_one(1 / bandwidths[best]), "smallest"};
-  if (best + 1 == bandwidths.size()) return {usable_or_one(1 / bandwidths[best]), "largest"};
-
-  // Golden section in the logarithm, between the neighbours of the best.
-  constexpr double golden = 0.61803398874989485;
-  double low = std::log(bandwidths[best - 1]), high = std::log(bandwidths[best + 1]);
-  double a = high - golden * (high - low), b = low + golden * (high - low);
-  double loss_a = loss(std::exp(a)), loss_b = loss(std::exp(b));
-  for (std::size_t i = 2; i < refinements; ++i) {
-    if (loss_a <= loss_b) {
-      high = std::exchange(b, a);
-      loss_b = loss_a;
-      loss_a = loss(std::exp(a = high - golden * (high - low)));
-    } else {
-      low = std::exchange(a, b);
-      loss_a = loss_b;
-      loss_b = loss(std::exp(b = low + golden * (high - low)));
-    }
-  }
-  const double refined = std::exp(loss_a <= loss_b ? a : b);
-  return {usable_or_one(1 / (std::min(loss_a, loss_b) <= lowest ? refined : bandwidths[best])), ""};
-}
-
+/// Without leave-one-out the loss falls with the bandwidth: Silverman's rule on a robust spread of the x columns.
 double rule_start(const Data& data) {
   return usable_or_one(1 / (1.06 * spread(data.keys) * std::pow(static_cast<double>(data.keys.rows), -0.2)));
 }
 
-double default_learning_rate(const Data& data, Loss loss) {
-  const double cells = static_cast<double>(data.values.cells.size());
-  const double size = spread(data.keys) * spread(data.values);
-  const double rate = 10 / (size * size * static_cast<double>(data.keys.cols));
-  return usable_or_one(loss == Loss::mean ? rate : rate * 2 / cells);
+Selection select(const Data& data, const TrainingOptions& options, bool per_dimension, bool quiet) {
+  ProgressDisplay display("fit: selection", quiet);
+  SelectionOptions selection;
+  selection.criterion = options.criterion;
+  selection.per_dimension = per_dimension;
+  selection.key_weights = data.key_weights;
+  selection.threads = options.descent.threads;
+  selection.progress = [&](double fraction) { return display.update(fraction); };
+  return select_bandwidth<double>(data.keys.view(), data.values.view(), selection);
+}
+
+FitResult descend(const Data& data, Precision precision, FitOptions options, bool quiet) {
+  ProgressDisplay display("fit", quiet);
+  options.progress = [&](const FitProgress& progress) {
+    std::string detail = "epoch " + std::to_string(std::min(progress.epoch + 1, progress.epochs)) + " of " +
+                         std::to_string(progress.epochs);
+    if (std::isfinite(progress.loss)) detail += ", loss " + to_short_text(progress.loss);
+    return display.update(progress.fraction, detail);
+  };
+  return in_precision(precision, [&](auto zero) {
+    using T = decltype(zero);
+    const auto keys = converted<T>(data.keys, "the x columns", middles(data.keys)),
+               values = converted<T>(data.values, "the y columns");
+    return fit<T>(keys.view(), values.view(), options);
+  });
+}
+
+/// The first w of a descent: that of the least leave-one-out loss, one for all x columns.
+Training::Start start_of(const Data& data, const TrainingOptions& options, bool quiet) {
+  if (!options.descent.leave_one_out) return {rule_start(data), ""};
+  TrainingOptions least = options;
+  least.criterion = Criterion::leave_one_out;
+  const Selection found = select(data, least, false, quiet);
+  return {found.w[0] > 0 ? found.w[0] : rule_start(data), name(found.bound)};
+}
+
+Training descended(const Data& data, Precision precision, const TrainingOptions& asked, bool quiet) {
+  Training training;
+  FitOptions options = asked.descent;
+  if (options.w0.empty()) {
+    const Training::Start start = start_of(data, asked, quiet);
+    options.w0 = {start.w};
+    training.at_bound = start.at_bound;
+  }
+  training.result = descend(data, precision, options, quiet);
+  training.options = std::move(options);
+  return training;
+}
+
+Training selected(const Data& data, const TrainingOptions& asked, bool quiet) {
+  Training training;
+  training.options = asked.descent;
+  training.criterion = asked.criterion;
+  training.selection = select(data, asked, asked.per_dimension, quiet);
+  const Selection& found = *training.selection;
+  training.at_bound = name(found.bound);
+  training.result.w = found.w;
+  training.result.loss = found.leave_one_out;
+  training.result.stop = found.cancelled ? FitStop::cancelled : found.converged ? FitStop::converged : FitStop::epochs;
+  return training;
+}
+
+}  // namespace
+
+double first_w(const Data& data) { return rule_start(data); }
+
+Training train(const Data& data, Precision precision, TrainingOptions options, bool quiet) {
+  options.descent.key_weights = data.key_weights;
+  Training training = options.selects ? selected(data, options, quiet) : descended(data, precision, options, quiet);
+  training.rows = data.keys.rows;
+  return training;
 }
 
 }  // namespace attnpool::program

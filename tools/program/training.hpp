@@ -1,28 +1,41 @@
 #pragma once
-#include <functional>
+#include <attnpool/attnpool.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "model.hpp"
 #include "table.hpp"
 
-/// Where training starts and how far its steps go, if the user does not say.
+/// Finding w: by selection, or by gradient descent as in the book's chapter.
 namespace attnpool::program {
 
-/// The first w and where in the scan it was found.
-struct Start {
-  double w = 1;
-  std::string at_bound;  ///< "", or "smallest" or "largest": no bandwidth between those of the scan has a lower loss
+struct TrainingOptions {
+  bool selects = true;
+  Criterion criterion = Criterion::leave_one_out;
+  bool per_dimension = true;
+  FitOptions descent;  ///< threads and leave_one_out serve both
 };
 
-/// The w with the lowest leave-one-out loss of a scan over bandwidths, the same for all x columns, from a quarter of the
-/// closest spacing of points, where only neighbours count, to four times the largest range, where all do, refined
-/// between the neighbours of the best; of equal ones the largest bandwidth. progress is told the fraction done, and stops the scan by returning false, with Cancelled.
-Start scanned_start(const Data& data, const std::function<bool(double)>& progress, int threads);
+/// The training of one group, or of all data without groups.
+struct Training {
+  struct Start {
+    double w = 1;
+    std::string at_bound;
+  };
+  std::string group;
+  std::size_t rows = 0;
+  Criterion criterion = Criterion::leave_one_out;
+  FitOptions options;                  ///< of a descent, with the w and the rate that it began with
+  FitResult result;                    ///< of a selection: w, its leave-one-out loss, and how it ended
+  std::optional<Selection> selection;  ///< unless w was learnt by descent
+  std::string at_bound;  ///< "", or "smallest" or "largest": no bandwidth between the ends of the curve is better
+};
 
-/// Without leave-one-out the loss falls with the bandwidth: Silverman's rule on a robust spread of the x columns.
-double rule_start(const Data& data);
+/// A signal ends the search with the best so far.
+Training train(const Data& data, Precision precision, TrainingOptions options, bool quiet);
 
-/// So that a step changes w by a part of itself, whatever the units: 10 / (variance of x * variance of y) for the mean
-/// loss, the variances being squares of robust spreads, which an outlier does not move.
-double default_learning_rate(const Data& data, Loss loss);
+/// A w of the right size, by a rule of thumb.
+double first_w(const Data& data);
 
 }  // namespace attnpool::program
