@@ -201,7 +201,6 @@ std::vector<Mistake<T>> mistakes() {
                                std::vector<std::string> message) {
     all.push_back({what, {"fit_options"}, [=](Call<T>& c) { make(c.fit_options); }, std::move(message)});
   };
-  fit_mistake("learning rate 0", [](FitOptions& o) { o.learning_rate = 0; }, {"learning_rate", "0"});
   fit_mistake("learning rate -0.5", [](FitOptions& o) { o.learning_rate = -0.5; }, {"learning_rate", "-0.5"});
   fit_mistake("learning rate NaN", [](FitOptions& o) { o.learning_rate = nan; }, {"learning_rate", "nan"});
   fit_mistake("learning rate inf", [](FitOptions& o) { o.learning_rate = inf; }, {"learning_rate", "inf"});

@@ -160,8 +160,9 @@ std::vector<Mistake<T>> mistakes() {
       {&F::fit, [](F& c) { c.keys.data = nullptr; }, "keys: data is null for shape 6 x 2"},
       {&F::fit, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},
       {&F::fit, [](F& c) { c.keys.rows = c.values.rows = 1; }, "keys: leave-one-out needs at least two rows, got 1"},
-      {&F::fit, [](F& c) { c.fit_options.learning_rate = 0; }, "learning_rate: must be positive and finite, got 0"},
-      {&F::fit, [](F& c) { c.fit_options.learning_rate = nan; }, "learning_rate: must be positive and finite, got nan"},
+      {&F::fit, [](F& c) { c.fit_options.learning_rate = -1; }, "learning_rate: must be 0 or more and finite, got -1"},
+      {&F::fit, [](F& c) { c.fit_options.learning_rate = nan; },
+       "learning_rate: must be 0 or more and finite, got nan"},
       {&F::fit, [](F& c) { c.fit_options.epochs = -1; }, "epochs: must be 0 or more, got -1"},
       {&F::fit, [](F& c) { c.fit_options.tolerance = -0.5; }, "tolerance: must be 0 or more, got -0.5"},
       {&F::fit, [](F& c) { c.fit_options.loss = -1; }, "loss: must be one of ATTNPOOL_LOSS_*, got -1"},
@@ -324,7 +325,7 @@ TEST(CApiMistakes, OptionsOfAnOlderVersion) {
   EXPECT_TRUE(same_bits(pooled(reinterpret_cast<attnpool_options*>(old.data())), pooled(&without_after)));
   EXPECT_FALSE(same_bits(pooled(&all_fields), pooled(&without_after)));
 
-  // Fields whose default is not zero: learning rate 0.5 and five epochs beside a w0 that is known.
+  // Fields whose default is not zero: a hundred epochs and leave-one-out, beside a w0 that is known.
   attnpool_fit_options fit_options = attnpool_fit_options_default();
   fit_options.w0 = c.w;
   fit_options.w0_count = 2;
@@ -337,8 +338,9 @@ TEST(CApiMistakes, OptionsOfAnOlderVersion) {
             "fit");
   expect_ok(attnpool_fit_f64(c.keys, c.values, &fit_options, &result), "fit");
   const FitHandle old_handle(old_result, attnpool_fit_result_destroy), handle(result, attnpool_fit_result_destroy);
-  ASSERT_EQ(old_result->loss_count, 6u);
-  EXPECT_EQ(std::memcmp(old_result->losses, result->losses, 6 * sizeof(double)), 0);
+  ASSERT_EQ(old_result->loss_count, result->loss_count);
+  EXPECT_GT(result->loss_count, 2u);
+  EXPECT_EQ(std::memcmp(old_result->losses, result->losses, result->loss_count * sizeof(double)), 0);
 }
 
 TEST(CApiMistakes, BadPlansWeightsAndBounds) {

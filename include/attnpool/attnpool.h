@@ -239,7 +239,7 @@ typedef struct attnpool_fit_options {
   uint64_t seed;                   ///< default 0
   double learning_rate;            ///< > 0: of every step, as in the chapter; default 0: found by a line search
   double tolerance;                ///< > 0: stop when a step changes every w by at most tolerance * |w| and w is
-                                   ///< a minimum; default 1e-6
+                                   ///< a minimum; default 0
   int epochs;                      ///< >= 0 steps of gradient descent; default 100
   int loss;                        ///< ATTNPOOL_LOSS_*; default ATTNPOOL_LOSS_MEAN
   int leave_one_out;               ///< not 0: each point left out of its own prediction; default 1
@@ -257,7 +257,6 @@ static inline attnpool_fit_options attnpool_fit_options_default(void) {
   attnpool_fit_options options;
   memset(&options, 0, sizeof options);
   options.struct_size = sizeof options;
-  options.tolerance = 1e-6;
   options.epochs = 100;
   options.loss = ATTNPOOL_LOSS_MEAN;
   options.leave_one_out = 1;
@@ -268,8 +267,9 @@ static inline attnpool_fit_options attnpool_fit_options_default(void) {
 enum attnpool_fit_stop {
   ATTNPOOL_STOP_EPOCHS = 0,     ///< all epochs done
   ATTNPOOL_STOP_CONVERGED = 1,  ///< w is a minimum: the loss rises on both sides of it
-  ATTNPOOL_STOP_DIVERGED = 2,   ///< loss, gradient or w not finite, or a flat region that is no minimum
-  ATTNPOOL_STOP_CANCELLED = 3   ///< the callback said so
+  ATTNPOOL_STOP_DIVERGED = 2,   ///< loss, gradient or w not finite, or a flat region above the lowest loss
+  ATTNPOOL_STOP_CANCELLED = 3,  ///< the callback said so
+  ATTNPOOL_STOP_FLAT = 4        ///< the gradient is exactly 0 at w, which is no minimum: w does not matter there
 };
 
 /// Made by attnpool_fit, freed by attnpool_fit_result_destroy with all that it points to. Only the library makes one,
@@ -293,6 +293,73 @@ attnpool_status attnpool_fit_f64(attnpool_in_f64 keys, attnpool_in_f64 values, c
 
 /// NULL is allowed.
 void attnpool_fit_result_destroy(attnpool_fit_result* result) ATTNPOOL_NOEXCEPT;
+
+// ---- selection of the bandwidth ----------------------------------------------------------------
+
+/// What a bandwidth is judged by; selection.hpp has the formulas.
+enum attnpool_criterion {
+  ATTNPOOL_CRITERION_LEAVE_ONE_OUT = 0,
+  ATTNPOOL_CRITERION_GCV = 1,
+  ATTNPOOL_CRITERION_AICC = 2
+};
+
+typedef struct attnpool_selection_options {
+  size_t struct_size;         ///< sizeof(attnpool_selection_options)
+  const double* key_weights;  ///< NULL, or one per key: rows weigh in predictions and in the criterion
+  size_t key_weights_count;
+  attnpool_progress progress;  ///< or NULL; stopping keeps the best so far
+  void* user;                  ///< handed to progress
+  int criterion;               ///< ATTNPOOL_CRITERION_*; default ATTNPOOL_CRITERION_LEAVE_ONE_OUT
+  int per_dimension;           ///< not 0: one w per dimension, the default; 0: one for all
+  int threads;                 ///< as in attnpool_options
+} attnpool_selection_options;
+
+/// The defaults that the fields name.
+static inline attnpool_selection_options attnpool_selection_options_default(void) {
+  attnpool_selection_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  options.per_dimension = 1;
+  return options;
+}
+
+/// Which end of the curve the best bandwidth lies at.
+enum attnpool_bound { ATTNPOOL_BOUND_NONE = 0, ATTNPOOL_BOUND_SMALLEST = 1, ATTNPOOL_BOUND_LARGEST = 2 };
+
+/// Made by attnpool_select_bandwidth, freed by attnpool_selection_destroy with all that it points to. Only the library
+/// makes one, and newer versions add fields at the end. selection.hpp says more of each field.
+typedef struct attnpool_selection {
+  size_t w_count;        ///< entries of w: 1 or D
+  const double* w;       ///< [w_count], finite and >= 0; 0: the dimension does not help to predict
+  double value;          ///< of the criterion at w
+  const double* rule_w;  ///< [w_count] by the rule of thumb
+  double rule_value;     ///< of the criterion there
+  const double* scale;   ///< [w_count]: bandwidths of the curve are factors of it
+  size_t curve_count;
+  const double* curve_factors;  ///< [curve_count], ascending
+  const double* curve_values;   ///< [curve_count]: the criterion at each
+  size_t minimum_count;
+  const double* minimum_ws;         ///< [minimum_count, w_count], the lowest first
+  const double* minimum_values;     ///< [minimum_count]
+  int bound;                        ///< ATTNPOOL_BOUND_*
+  int converged, cancelled;         ///< 0 or 1
+  size_t evaluations;               ///< of the criterion on all rows
+  double leave_one_out, gcv, aicc;  ///< the criteria at w
+  double trace;                     ///< of the hat matrix at w
+  double r_squared, residual_error;
+} attnpool_selection;
+
+/// Finds the w with the least criterion of predicting values [K, V] at keys [K, D]. Being cancelled is a result, not an
+/// error. *selection is set to NULL if the call fails.
+attnpool_status attnpool_select_bandwidth_f32(attnpool_in_f32 keys, attnpool_in_f32 values,
+                                              const attnpool_selection_options* options,
+                                              attnpool_selection** selection) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_select_bandwidth_f64(attnpool_in_f64 keys, attnpool_in_f64 values,
+                                              const attnpool_selection_options* options,
+                                              attnpool_selection** selection) ATTNPOOL_NOEXCEPT;
+
+/// NULL is allowed.
+void attnpool_selection_destroy(attnpool_selection* selection) ATTNPOOL_NOEXCEPT;
 
 // ---- keys that arrive in pieces ----------------------------------------------------------------
 

@@ -27,7 +27,7 @@ struct FitOptions {
   int epochs = 100;           ///< >= 0, steps of full-batch gradient descent
   bool leave_one_out = true;  ///< each point left out of its own prediction; without it w grows without bound
   /// > 0: stop when a step changes every w by at most tolerance * |w| and w is a minimum
-  double tolerance = 1e-6;
+  double tolerance = 0;
   Plan plan = Plan::automatic;  ///< as Options::plan
   double plan_tolerance = 0;    ///< as Options::tolerance
   int threads = 0;              ///< as Options::threads
@@ -39,11 +39,12 @@ struct FitOptions {
 enum class FitStop {
   epochs,     ///< all epochs done
   converged,  ///< w is a minimum: within tolerance, or no step lowers the loss; the loss rises on both sides of it
-  diverged,   ///< loss, gradient or w not finite, or a flat region (gradient exactly 0) reached that is no minimum
+  diverged,   ///< loss, gradient or w not finite, or a flat region reached above the lowest loss
   cancelled,  ///< the callback said so
+  flat,       ///< the gradient is exactly 0 at w, which is no minimum: so far from one that w does not matter
 };
 
-/// "epochs", "converged", "diverged", "cancelled".
+/// "epochs", "converged", "diverged", "cancelled", "flat".
 const char* name(FitStop stop) noexcept;
 
 struct FitResult {

@@ -11,7 +11,8 @@ namespace attnpool {
 /// What a bandwidth is judged by. With H the hat matrix of the fit at the data, tr its trace, e the residuals, c the key
 /// weights (1 if there are none) and RSS the weighted mean of squared residuals over rows and value columns:
 ///   leave_one_out  the weighted mean of the squared errors of predicting each row from all the others
-///   gcv            generalised cross-validation, RSS / (1 - tr / n)^2 (Craven and Wahba 1979)
+///   gcv            generalised cross-validation, RSS / (1 - tr / n)^2 (Craven and Wahba 1979); infinite from tr = 0.999 n on, where the fit
+///                  interpolates
 ///   aicc           corrected Akaike criterion, log RSS + (1 + tr / n) / (1 - (tr + 2) / n), infinite unless tr < n - 2
 ///                  (Hurvich, Simonoff and Tsai 1998)
 enum class Criterion { leave_one_out, gcv, aicc };

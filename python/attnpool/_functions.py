@@ -386,7 +386,7 @@ def fit(
     learning_rate: Optional[float] = None,
     epochs: int = 100,
     leave_one_out: bool = True,
-    tolerance: float = 1e-6,
+    tolerance: float = 0.0,
     key_weights: Any = None,
     plan: str = "automatic",
     plan_tolerance: float = 0.0,

@@ -234,7 +234,8 @@ struct OwnedFitResult : attnpool_fit_result {
 static_assert(static_cast<int>(attnpool::FitStop::epochs) == ATTNPOOL_STOP_EPOCHS &&
               static_cast<int>(attnpool::FitStop::converged) == ATTNPOOL_STOP_CONVERGED &&
               static_cast<int>(attnpool::FitStop::diverged) == ATTNPOOL_STOP_DIVERGED &&
-              static_cast<int>(attnpool::FitStop::cancelled) == ATTNPOOL_STOP_CANCELLED);
+              static_cast<int>(attnpool::FitStop::cancelled) == ATTNPOOL_STOP_CANCELLED &&
+              static_cast<int>(attnpool::FitStop::flat) == ATTNPOOL_STOP_FLAT);
 
 template <class In>
 attnpool_status fit(In keys, In values, const attnpool_fit_options* options, attnpool_fit_result** result) noexcept {
@@ -242,6 +243,60 @@ attnpool_status fit(In keys, In values, const attnpool_fit_options* options, att
   return guarded([&] {
     attnpool_fit_result*& made = not_null("result", result);
     made = new OwnedFitResult(attnpool::fit(view(keys), view(values), read(options)));
+  });
+}
+
+attnpool::SelectionOptions read(const attnpool_selection_options* given) {
+  const attnpool_selection_options from = known(given, attnpool_selection_options_default());
+  if (from.criterion < ATTNPOOL_CRITERION_LEAVE_ONE_OUT || from.criterion > ATTNPOOL_CRITERION_AICC)
+    bad_argument("criterion", "must be ATTNPOOL_CRITERION_*, 0 to 2, got " + to_string(from.criterion));
+  attnpool::SelectionOptions options;
+  options.criterion = static_cast<attnpool::Criterion>(from.criterion);
+  options.per_dimension = from.per_dimension != 0;
+  options.key_weights = weights(from.key_weights, from.key_weights_count);
+  options.threads = from.threads;
+  if (from.progress)
+    options.progress = [call = from.progress, user = from.user](double fraction) { return call(user, fraction) == 0; };
+  return options;
+}
+
+// The public struct and the memory that it points to.
+struct OwnedSelection : attnpool_selection {
+  explicit OwnedSelection(attnpool::Selection from) : attnpool_selection{}, owner(std::move(from)) {
+    for (const auto& point : owner.curve) factors.push_back(point.factor), values.push_back(point.value);
+    for (const auto& minimum : owner.minima) {
+      ws.insert(ws.end(), minimum.w.begin(), minimum.w.end());
+      minima.push_back(minimum.value);
+    }
+    w_count = owner.w.size(), w = owner.w.data(), rule_w = owner.rule_w.data(), scale = owner.scale.data();
+    value = owner.value, rule_value = owner.rule_value;
+    curve_count = factors.size(), curve_factors = factors.data(), curve_values = values.data();
+    minimum_count = minima.size(), minimum_ws = ws.data(), minimum_values = minima.data();
+    bound = static_cast<int>(owner.bound), converged = owner.converged, cancelled = owner.cancelled;
+    evaluations = owner.evaluations, trace = owner.trace;
+    leave_one_out = owner.leave_one_out, gcv = owner.gcv, aicc = owner.aicc;
+    r_squared = owner.r_squared, residual_error = owner.residual_error;
+  }
+  OwnedSelection(const OwnedSelection&) = delete;
+  OwnedSelection& operator=(const OwnedSelection&) = delete;
+
+ private:
+  attnpool::Selection owner;
+  std::vector<double> factors, values, ws, minima;
+};
+static_assert(static_cast<int>(attnpool::Selection::Bound::smallest) == ATTNPOOL_BOUND_SMALLEST &&
+              static_cast<int>(attnpool::Selection::Bound::largest) == ATTNPOOL_BOUND_LARGEST &&
+              static_cast<int>(attnpool::Criterion::gcv) == ATTNPOOL_CRITERION_GCV &&
+              static_cast<int>(attnpool::Criterion::aicc) == ATTNPOOL_CRITERION_AICC);
+
+template <class In>
+attnpool_status select_bandwidth(In keys, In values, const attnpool_selection_options* options,
+                                 attnpool_selection** selection) noexcept {
+  if (selection) *selection = nullptr;
+  return guarded([&] {
+    attnpool_selection*& made = not_null("selection", selection);
+    using T = std::remove_cvref_t<decltype(*keys.data)>;
+    made = new OwnedSelection(attnpool::select_bandwidth<T>(view(keys), view(values), read(options)));
   });
 }
 
@@ -398,6 +453,20 @@ attnpool_status attnpool_fit_f32(attnpool_in_f32 keys, attnpool_in_f32 values, c
 attnpool_status attnpool_fit_f64(attnpool_in_f64 keys, attnpool_in_f64 values, const attnpool_fit_options* options,
                                  attnpool_fit_result** result) noexcept {
   return fit(keys, values, options, result);
+}
+
+attnpool_status attnpool_select_bandwidth_f32(attnpool_in_f32 keys, attnpool_in_f32 values,
+                                              const attnpool_selection_options* options,
+                                              attnpool_selection** selection) noexcept {
+  return select_bandwidth(keys, values, options, selection);
+}
+attnpool_status attnpool_select_bandwidth_f64(attnpool_in_f64 keys, attnpool_in_f64 values,
+                                              const attnpool_selection_options* options,
+                                              attnpool_selection** selection) noexcept {
+  return select_bandwidth(keys, values, options, selection);
+}
+void attnpool_selection_destroy(attnpool_selection* selection) noexcept {
+  delete static_cast<OwnedSelection*>(selection);
 }
 
 void attnpool_fit_result_destroy(attnpool_fit_result* result) noexcept { delete static_cast<OwnedFitResult*>(result); }

@@ -45,6 +45,8 @@ const char* name(FitStop stop) noexcept {
       return "diverged";
     case FitStop::cancelled:
       return "cancelled";
+    case FitStop::flat:
+      return "flat";
   }
   return "unknown";
 }
@@ -89,7 +91,8 @@ class GradientDescent {
     if (!enter(w_, evaluate(w_))) return FitStop::diverged;
     int next_test = 1;  // of whether w is a minimum: after 1, 2, 4, ... epochs, since it takes evaluations
     while (report_.epoch < options_.epochs) {
-      if (all_zero(here_.gradient)) return is_minimum() ? FitStop::converged : FitStop::diverged;
+      if (all_zero(here_.gradient))
+        return is_minimum() ? FitStop::converged : here_.loss <= result_.loss ? FitStop::flat : FitStop::diverged;
       const std::vector<double> before = w_;
       report_.loss = here_.loss;
       if (!(options_.learning_rate > 0 ? step() : search()))
@@ -137,13 +140,13 @@ class GradientDescent {
   }
 
   // A step that lowers the loss: of the rate of Barzilai and Borwein (1988), at first of half the largest w, and at most of
-  // all of it; a quarter of that until the loss falls as it should (Armijo). False if none does: what is left is rounding.
+  // 0.9 of it, for w = 0 is stationary; a quarter of that until the loss falls as it should (Armijo). False if none does: what is left is rounding.
   bool search() {
     double largest = 0, steepest = 0, squares = 0;
     for (const double entry : w_) largest = std::max(largest, std::abs(entry));
     for (const double slope : here_.gradient) steepest = std::max(steepest, std::abs(slope));
     for (const double slope : here_.gradient) squares += slope * slope;
-    double rate = rate_ > 0 ? std::min(rate_, largest / steepest) : largest / steepest / 2;
+    double rate = rate_ > 0 ? std::min(rate_, 0.9 * largest / steepest) : largest / steepest / 2;
     for (int tries = 0; tries < 30; ++tries, rate /= 4) {
       const std::vector<double> next = moved(rate);
       LossAndGradient there = evaluate(next);

@@ -74,9 +74,9 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, Matrix
   detail::pool_with<T>(request, out, workspace);
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                  \
-  template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>);                      \
-  template void detail::pool_with<T>(const PoolRequest<T>&, MatrixView<T>, Workspace<T>&);                       \
+#define ATTNPOOL_INSTANTIATE(T)                                                             \
+  template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>); \
+  template void detail::pool_with<T>(const PoolRequest<T>&, MatrixView<T>, Workspace<T>&);  \
   template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

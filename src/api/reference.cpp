@@ -123,8 +123,7 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, Matrix
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const Visible visible{options, q, keys.rows};
     const std::vector<double> p = weights_of<T>(queries, keys, score, visible);
-    for (std::size_t v = 0; v < values.cols; ++v)
-      out(q, v) = static_cast<T>(weighted_mean<T>(p, values, visible, v));
+    for (std::size_t v = 0; v < values.cols; ++v) out(q, v) = static_cast<T>(weighted_mean<T>(p, values, visible, v));
   }
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <attnpool/selection.hpp>
+#include <chrono>
 #include <cmath>
 
 #include "base/to_string.hpp"
@@ -64,11 +65,19 @@ class Search {
     return log_w;
   }
 
+  // Each refinement takes some 12 evaluations; a coarse search is on a sample, and counts as a few.
   bool report(double of_evaluation) {
-    // Each refinement takes some 12 evaluations; the coarse search is on a sample, which counts as a few.
-    const double total = static_cast<double>(factors_.size()) + (scale_.size() > 1 ? 150 : 30);
-    fraction_ =
-        std::max(fraction_, std::min(0.99, (static_cast<double>(criterion_.evaluations()) + of_evaluation) / total));
+    const double total = static_cast<double>(factors_.size()) + (scale_.size() > 1 ? 80 : 30);
+    const double done = static_cast<double>(criterion_.evaluations() + criterion_.estimates()) + of_evaluation;
+    fraction_ = std::max(fraction_, std::min(0.99, done / total));
+    return tell();
+  }
+
+  // About ten times a second.
+  bool tell() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told_ < std::chrono::milliseconds(100)) return true;
+    told_ = now;
     return options_.progress(fraction_);
   }
 
@@ -153,9 +162,8 @@ class Search {
     for (std::size_t i = 0; i < std::min<std::size_t>(3, lowest.size()); ++i)
       starts.push_back(log_w_of(factors_[lowest[i]]));
     const SelectionData few = data_.sample(1000);
-    CriterionFunction on_sample(
-        few, options_,
-        options_.progress ? Progress([this](double) { return options_.progress(fraction_); }) : Progress());
+    CriterionFunction on_sample(few, options_,
+                                options_.progress ? Progress([this](double) { return tell(); }) : Progress());
     for (const auto& start : detail::coarse_starts(on_sample, detail::coarse_factors(few, scale_, factors_), scale_))
       starts.push_back(start);
     std::vector<double> least, most;
@@ -218,11 +226,10 @@ class Search {
     CriterionFunction at(data_, options_);  // without the progress that may have stopped the search
     const Evaluation here = at(best_.log_w, false);
     const double n = static_cast<double>(data_.rows);
-    selection_.value = here.objective;
     selection_.leave_one_out = here.leave_one_out, selection_.gcv = here.gcv(n), selection_.aicc = here.aicc(n);
-    selection_.trace = here.trace;
+    selection_.trace = n - here.rest;
     selection_.r_squared = 1 - here.residual_squares / variance();
-    selection_.residual_error = std::sqrt(here.residual_squares * n / (n - here.trace));
+    selection_.residual_error = here.rest > 0 ? std::sqrt(here.residual_squares * n / here.rest) : 0;
     std::sort(selection_.minima.begin(), selection_.minima.end(),
               [](const auto& a, const auto& b) { return a.value < b.value; });
   }
@@ -248,6 +255,7 @@ class Search {
   Selection selection_;
   Descent best_;
   double fraction_ = 0;
+  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
 };
 
 // From the units of the data to the caller's: keys were divided by 2^key_exponent, values by 2^value_exponent.
@@ -269,13 +277,15 @@ void in_callers_units(Selection& selection, const SelectionData& data, Criterion
   const auto unscaled = [&](double objective) {
     return criterion == Criterion::aicc ? objective + log_unit : std::ldexp(std::exp(objective), twice);
   };
-  selection.value = unscaled(selection.value);
   selection.rule_value = unscaled(selection.rule_value);
   for (auto& point : selection.curve) point.value = unscaled(point.value);
   for (auto& minimum : selection.minima) minimum.value = unscaled(minimum.value);
   selection.leave_one_out = std::ldexp(selection.leave_one_out, twice);
   selection.gcv = std::ldexp(selection.gcv, twice);
   selection.aicc += log_unit;
+  selection.value = criterion == Criterion::leave_one_out ? selection.leave_one_out
+                    : criterion == Criterion::gcv         ? selection.gcv
+                                                          : selection.aicc;
   selection.residual_error = std::ldexp(selection.residual_error, data.value_exponent);
 }
 

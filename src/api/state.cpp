@@ -73,8 +73,7 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
       for (std::size_t v = 0; v < value_cols_; ++v) {
         const double irregular = prepared.irregular(options.range, query, v);
         chunk.acc_[query * value_cols_ + v] =
-            irregular != 0 ? irregular
-                           : prepared.unit[v] * q.value(0, v, i) + prepared.middle[v] * l;
+            irregular != 0 ? irregular : prepared.unit[v] * q.value(0, v, i) + prepared.middle[v] * l;
       }
     }
   };

@@ -10,25 +10,30 @@ namespace attnpool::detail {
 namespace {
 
 // With S the sum of weights of the other keys, c the row's own weight and m, e the prediction and error without the row,
-// its leverage is H = c / (S + c) and its residual with all keys e (1 - H), exactly. In log w_p, with u_p = w_p^2 delta_p^2
+// its leverage is H = c / (S + c) and its residual with all keys e (1 - H), exactly; sums are of 1 - H, which may be tiny. In log w_p, with u_p = w_p^2 delta_p^2
 // and E the mean under the weights: S' = -S E[u], H' = H (1 - H) E[u], e' = -(E[u value] - E[u] m).
 constexpr double u_per_moment =
     1 / exponent_scale_squared;  // a moment is the mean of w^2 s^2 delta^2, s^2 = log2(e) / 2
 
-double own_leverage(double other_weights, double reference, double own) {
-  return 1 / (1 + other_weights / own * std::exp2(-reference));
+// 1 - H; accurate where H is close to 1 too. reference: QuerySums::reference.
+double rest_of(double other_weights, double reference, double own) {
+  const double ratio = other_weights / own * std::exp2(-reference);
+  return std::isinf(ratio) ? 1 : ratio / (1 + ratio);
 }
 
 }  // namespace
 
+// Where less is left of a row on average the fit interpolates, and GCV compares vanishing residuals with each other.
+constexpr double least_rest = 1e-3;
+
 double Evaluation::gcv(double rows) const {
-  const double rest = 1 - trace / rows;
-  return residual_squares == 0 ? 0 : residual_squares / (rest * rest);
+  const double part = rest / rows;
+  return part > least_rest ? residual_squares / (part * part) : std::numeric_limits<double>::infinity();
 }
 
 double Evaluation::aicc(double rows) const {
-  const double rest = 1 - (trace + 2) / rows;
-  return rest > 0 ? std::log(residual_squares) + (1 + trace / rows) / rest : std::numeric_limits<double>::infinity();
+  const double part = (rest - 2) / rows;
+  return part > 0 ? std::log(residual_squares) + (2 - rest / rows) / part : std::numeric_limits<double>::infinity();
 }
 
 CriterionFunction::CriterionFunction(const SelectionData& data, const SelectionOptions& options, Progress progress)
@@ -57,12 +62,12 @@ Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool wi
       for (std::size_t i = 0; i < q.count; ++i) {
         const std::size_t row = q.query(i);
         double* term = terms_.data() + row * width;
-        const double others = q.weight(0, i), own = std::ldexp(data_.weight(row), -values.weight_exponent);
-        const double leverage = own_leverage(others, q.reference, own), rest = 1 - leverage;
+        const double others = q.weight(0, i), own = data_.weight(row);
+        const double rest = rest_of(others, q.reference, own), leverage = 1 - rest;
         const double error = mean[i] - data_.values[row * data_.cols + v];
         term[0] += error * error;
         term[1] += error * rest * (error * rest);
-        term[2] = leverage;
+        term[2] = rest;
         const double scaled_mean = q.value(0, v, i) / others;
         for (std::size_t p = 0; p < parameters; ++p) {
           const double moment = q.weight(1 + p, i) / others;
@@ -71,7 +76,7 @@ Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool wi
           const double of_leverage = leverage * rest * moment * u_per_moment;
           term[3 + 3 * p] += 2 * error * of_error;
           term[4 + 3 * p] += 2 * error * rest * (of_error * rest - error * of_leverage);
-          term[5 + 3 * p] = of_leverage;
+          term[5 + 3 * p] = -of_leverage;
         }
       }
     }
@@ -79,6 +84,7 @@ Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool wi
   const MatrixView<const double> queries{data_.keys.data(), judged, data_.dims};
   execute<double>({queries, data_.key_view(), score, with_gradient ? moments_of(score) : Moments::none, options_},
                   workspace_, sink);
+  if (options_.progress && !options_.progress(1)) throw Cancelled("cancelled by the progress callback");
   return summed(judged, parameters);
 }
 
@@ -92,17 +98,17 @@ Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters)
     for (std::size_t t = 0; t < width; ++t) total[t] += (t % 3 == 2 ? 1 : share(i)) * terms_[i * width + t];
   for (std::size_t t = 2; t < width; t += 3) total[t] *= static_cast<double>(data_.rows) / static_cast<double>(judged);
   Evaluation result;
-  result.leave_one_out = total[0], result.residual_squares = total[1], result.trace = total[2];
+  result.leave_one_out = total[0], result.residual_squares = total[1], result.rest = total[2];
   const double n = static_cast<double>(data_.rows);
   result.objective = criterion_ == Criterion::leave_one_out ? std::log(result.leave_one_out)
                      : criterion_ == Criterion::gcv         ? std::log(result.gcv(n))
                                                             : result.aicc(n);
   if (std::isnan(result.objective)) result.objective = std::numeric_limits<double>::infinity();
   for (std::size_t p = 0; p < parameters; ++p) {
-    const double *of = total.data() + 3 + 3 * p, rest = n - result.trace - 2;
-    const double of_squares = of[1] / result.residual_squares, of_trace = of[2];
+    const double *of = total.data() + 3 + 3 * p, rest = result.rest - 2;
+    const double of_squares = of[1] / result.residual_squares, of_trace = -of[2];
     result.gradient.push_back(criterion_ == Criterion::leave_one_out ? of[0] / result.leave_one_out
-                              : criterion_ == Criterion::gcv         ? of_squares + 2 * of_trace / (n - result.trace)
+                              : criterion_ == Criterion::gcv         ? of_squares + 2 * of_trace / result.rest
                                                              : of_squares + of_trace * (2 * n - 2) / (rest * rest));
   }
   return result;

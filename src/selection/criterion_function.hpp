@@ -12,7 +12,7 @@ namespace attnpool::detail {
 struct Evaluation {
   double leave_one_out = std::numeric_limits<double>::quiet_NaN();
   double residual_squares = 0;  // weighted mean
-  double trace = 0;
+  double rest = 0;              // rows - tr H
   // The logarithm of the criterion (aicc: itself), which is what is minimised, so that no unit matters to the search.
   double objective = std::numeric_limits<double>::infinity();
   std::vector<double> gradient;  // of the objective in log w; empty unless asked for
@@ -33,12 +33,16 @@ class CriterionFunction {
   }
   // An estimate from the predictions of the first `rows` rows; all rows are keys as ever. SelectionData has long data in
   // random order.
-  Evaluation estimate(const std::vector<double>& log_w, std::size_t rows) { return evaluate(log_w, false, rows); }
+  Evaluation estimate(const std::vector<double>& log_w, std::size_t rows) {
+    ++estimates_;
+    return evaluate(log_w, false, rows);
+  }
 
   // The squared errors of the rows that were judged last, times their weights.
   std::vector<double> squares() const;
 
   std::size_t evaluations() const { return evaluations_; }
+  std::size_t estimates() const { return estimates_; }
 
  private:
   Evaluation evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged);
@@ -50,7 +54,7 @@ class CriterionFunction {
   Workspace<double> workspace_;
   std::vector<double> terms_;  // of each row that was judged last, [judged_][width_]
   std::size_t judged_ = 0, width_ = 0;
-  std::size_t evaluations_ = 0;
+  std::size_t evaluations_ = 0, estimates_ = 0;
 };
 
 }  // namespace attnpool::detail

@@ -205,9 +205,14 @@ std::vector<double> bandwidth_factors(const SelectionData& data, const std::vect
 
 std::vector<double> coarse_factors(const SelectionData& data, const std::vector<double>& scale,
                                    const std::vector<double>& all) {
+  const double last = std::min(all.back(), 100.0);
+  if (data.rows <= 300) {  // cheap enough to look everywhere
+    const double first = std::min(std::max(all.front(), 1e-6), 0.1);
+    return geometric(first, last, static_cast<std::size_t>(std::ceil(std::log(last / first) / std::log(1.8))) + 1);
+  }
   const std::vector<double> steps = gaps(data, scale);
   const double usual = steps.empty() ? all.front() : median(steps) / 4;
-  return geometric(std::min(std::max(all.front(), usual), 0.1), std::min(all.back(), 100.0), 20);
+  return geometric(std::min(std::max(all.front(), usual), 0.1), last, 20);
 }
 
 template SelectionData selection_data(MatrixView<const float>, MatrixView<const float>, std::span<const double>, bool);

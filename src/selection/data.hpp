@@ -39,7 +39,7 @@ std::vector<double> robust_spreads(const SelectionData& data);
 // range, where all do, neighbours in a ratio of at most 1.6. Empty if all keys are the same.
 std::vector<double> bandwidth_factors(const SelectionData& data, const std::vector<double>& scale);
 
-// A few factors from the usual spacing of points to a fit that is flat over all but outliers.
+// Factors in larger steps; of more than 300 rows a few from the usual spacing of points to a fit that is flat over all but outliers.
 std::vector<double> coarse_factors(const SelectionData& data, const std::vector<double>& scale,
                                    const std::vector<double>& all);
 

@@ -76,7 +76,7 @@ check_equal((reading.wait(20), reading.stderr.read()), (5, b"attnpool: cancelled
 check_untouched("signal while reading")
 
 # A signal in a long training: the best w so far is kept.
-process = start("fit", "large.csv", "--x", "x", "--y", "y", "--epochs", "1000000", "--model", "m.json", stdout=subprocess.PIPE)
+process = start("fit", "large.csv", "--x", "x", "--y", "y", "--w0", "1", "--lr", "1e-9", "--epochs", "1000000", "--model", "m.json", stdout=subprocess.PIPE)
 time.sleep(3)
 process.send_signal(signal.SIGINT)
 out, err = process.communicate(timeout=20)

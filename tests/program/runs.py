@@ -147,11 +147,12 @@ summary = json.loads(succeed("predict", "--model", "m.json", "--grid", "5", "--o
 check_equal((summary["queries"], summary["keys"], summary["out"]), (5, 50, "o.csv"), "report of predict")
 
 # ---- training that does not end well
-diverging = run("fit", "demo/train.csv", "--x", "x", "--y", "y", "--lr", "1e9", "--epochs", "50", "--model", "d.json")
+diverging = run("fit", "demo/train.csv", "--x", "x", "--y", "y", "--w0", "8", "--lr", "1e9", "--epochs", "50", "--model", "d.json")
 check_equal(diverging.returncode, 4, "exit code of diverged training")
 check(diverging.stderr.startswith(b"attnpool: training diverged; d.json has the best w so far, "), diverging.stderr)
 check(math.isfinite(json.loads(read("d.json"))["w"][0]), "w stays finite")
-unfinished = run("fit", "demo/train.csv", "--x", "x", "--y", "y", "--tolerance", "1e-9", "--model", "d.json")
+unfinished = run("fit", "demo/train.csv", "--x", "x", "--y", "y", "--tolerance", "1e-9", "--lr", "0.5", "--epochs", "10",
+                 "--w0", "3", "--model", "d.json")
 check_equal((unfinished.returncode, unfinished.stderr),
             (4, b"attnpool: not converged within 10 epochs; more --epochs may help\n"), "not converged")
 check_equal(succeed("fit", "demo/train.csv", "--x", "x", "--y", "y", "--tolerance", "0.1", "--model", "d.json", "--epochs", "1000",
@@ -164,7 +165,8 @@ write("large.csv", "x,y\n" + "".join(f"{i % 977 / 7},{i % 13}\n" for i in range(
 def on_terminal(awaited, **env):
     """What a long training shows on a terminal, until `awaited` comes and then to its end by Ctrl-C."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([PROGRAM, "fit", "large.csv", "--x", "x", "--y", "y", "--epochs", "1000000", "--model", "l.json"],
+    process = subprocess.Popen([PROGRAM, "fit", "large.csv", "--x", "x", "--y", "y", "--w0", "1", "--lr", "1e-9",
+                                "--epochs", "1000000", "--model", "l.json"],
                                stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, "TERM": "xterm", **env})
     os.close(theirs)
     seen, stopped = b"", False

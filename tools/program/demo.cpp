@@ -144,6 +144,8 @@ FitResult run_chapter(Studio& studio, std::uint64_t seed, Json& report) {
   studio.step("making the chapter's data");
   FitOptions options;  // of the chapter: gradient descent, 5 epochs, learning rate 0.5, w0 from the seed
   options.seed = seed;
+  options.learning_rate = 0.5;
+  options.epochs = 5;
   options.loss = Loss::half_sum;
   options.threads = studio.threads;
   Data data = chapter_data(seed);

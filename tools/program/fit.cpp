@@ -70,10 +70,9 @@ FitOptions checked_descent(const FitArguments& arguments, std::size_t dims) {
   options.epochs = static_cast<int>(whole_argument("--epochs", arguments.epochs, 0, std::numeric_limits<int>::max()));
   options.plan = checked_plan(arguments.plan, dims);
   options.plan_tolerance = checked_tolerance(arguments.plan);
-  if (!arguments.learning_rate.empty()) {
-    options.learning_rate = positive_argument("--lr", arguments.learning_rate);
-    options.tolerance = 0;  // so many steps of that rate, as in the chapter
-  }
+  if (!arguments.learning_rate.empty()) options.learning_rate = positive_argument("--lr", arguments.learning_rate);
+  // So many steps as were asked for, as in the chapter, or until w is a minimum.
+  if (arguments.learning_rate.empty() && !arguments.has("--epochs")) options.tolerance = 1e-9;
   if (!arguments.tolerance.empty()) options.tolerance = positive_argument("--tolerance", arguments.tolerance);
   if (!arguments.w0.empty()) options.w0 = numbers_argument("--w0", arguments.w0);
   if (options.w0.size() > 1 && options.w0.size() != dims) {
@@ -312,7 +311,7 @@ void add_fit(CLI::App& program, Command& chosen) {
   command
       ->add_option("--tolerance", arguments->tolerance,
                    "descent: converged when a step changes w by no more than R * w and w is a minimum "
-                   "(default: 1e-6; with --lr do all epochs)")
+                   "(default: 1e-9; with --lr or --epochs do all epochs)")
       ->type_name("R");
   command->add_option("--loss", arguments->loss, "descent: mean of squared errors, or half their sum")
       ->type_name("mean|half-sum")

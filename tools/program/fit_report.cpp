@@ -122,6 +122,10 @@ Exit judge(const Training& training, const std::string& model, bool quiet) {
     case FitStop::diverged:
       say(of_group + "training diverged; " + kept + "; a smaller --lr may help");
       return Exit::not_converged;
+    case FitStop::flat:
+      say(of_group + "not converged: around w = " + brief(result.w) +
+          " the loss does not change with w; another --w0 may help");
+      return Exit::not_converged;
     case FitStop::converged:
       return Exit::ok;
     case FitStop::epochs:

@@ -99,7 +99,11 @@ Training descended(const Data& data, Precision precision, const TrainingOptions&
   return training;
 }
 
-Training selected(const Data& data, const TrainingOptions& asked, bool quiet) {
+Training selected(const Data& data, Precision precision, const TrainingOptions& asked, bool quiet) {
+  if (precision == Precision::float_) {  // selection works in double, but the model is to predict in float
+    converted<float>(data.keys, "the x columns", middles(data.keys));
+    converted<float>(data.values, "the y columns");
+  }
   Training training;
   training.options = asked.descent;
   training.criterion = asked.criterion;
@@ -118,7 +122,8 @@ double first_w(const Data& data) { return rule_start(data); }
 
 Training train(const Data& data, Precision precision, TrainingOptions options, bool quiet) {
   options.descent.key_weights = data.key_weights;
-  Training training = options.selects ? selected(data, options, quiet) : descended(data, precision, options, quiet);
+  Training training =
+      options.selects ? selected(data, precision, options, quiet) : descended(data, precision, options, quiet);
   training.rows = data.keys.rows;
   return training;
 }

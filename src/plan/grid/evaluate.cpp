@@ -106,6 +106,7 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
               .sums = sums,
               .stride = query_block,
               .columns = columns,
+              .reference = static_cast<double>(-values.weight_exponent),
               .bounds = with_bounds ? bounds : nullptr};
   std::uint32_t kept_order[query_block];
   if (kept < count) keep_lanes(q, keep, sums, sets_.size() * columns, with_bounds ? bounds : nullptr, kept_order);
