@@ -1,6 +1,7 @@
 // The C interface: the bits of the C++ one on real data, callbacks, ISAs and threads. Its mistakes:
 // test_c_api_mistakes.cpp.
 #include <attnpool/attnpool.hpp>
+#include <attnpool/selection.hpp>
 #include <cstring>
 #include <fstream>
 #include <functional>
@@ -221,6 +222,49 @@ void expect_fit_of_cpp(const Problem<T>& problem, const attnpool_fit_options* op
   EXPECT_EQ(std::memcmp(got->losses, want.losses.data(), want.losses.size() * sizeof(double)), 0);
   for (std::size_t i = 0; i < want.ws.size(); ++i)
     EXPECT_EQ(std::vector<double>(got->ws + i * got->w_count, got->ws + (i + 1) * got->w_count), want.ws[i]) << i;
+}
+
+TEST_P(CApiBits, SelectBandwidthIsItsNamesake) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    const Problem<T> problem = strided_motorcycle<T>();
+    const std::vector<double> weights(problem.keys.rows(), 0.5);
+    for (const int criterion : {ATTNPOOL_CRITERION_LEAVE_ONE_OUT, ATTNPOOL_CRITERION_GCV, ATTNPOOL_CRITERION_AICC})
+      for (const int per_dimension : {0, 1}) {
+        attnpool_selection_options options = attnpool_selection_options_default();
+        options.criterion = criterion;
+        options.per_dimension = per_dimension;
+        options.key_weights = weights.data();
+        options.key_weights_count = weights.size();
+        SelectionOptions cpp_options;
+        cpp_options.criterion = static_cast<Criterion>(criterion);
+        cpp_options.per_dimension = per_dimension != 0;
+        cpp_options.key_weights = weights;
+        const Selection want = select_bandwidth<T>(problem.keys, problem.values, cpp_options);
+        attnpool_selection* got = nullptr;
+        expect_ok(C<T>::select(in(problem.keys), in(problem.values), &options, &got), "select_bandwidth");
+        ASSERT_NE(got, nullptr);
+        EXPECT_EQ(std::vector<double>(got->w, got->w + got->w_count), want.w);
+        EXPECT_EQ(std::vector<double>(got->rule_w, got->rule_w + got->w_count), want.rule_w);
+        EXPECT_EQ(std::vector<double>(got->scale, got->scale + got->w_count), want.scale);
+        EXPECT_TRUE(same_bits(got->value, want.value) && same_bits(got->rule_value, want.rule_value));
+        EXPECT_TRUE(same_bits(got->leave_one_out, want.leave_one_out) && same_bits(got->trace, want.trace));
+        EXPECT_EQ(got->bound, static_cast<int>(want.bound));
+        EXPECT_EQ(got->converged, want.converged);
+        EXPECT_EQ(got->evaluations, want.evaluations);
+        ASSERT_EQ(got->curve_count, want.curve.size());
+        for (std::size_t i = 0; i < want.curve.size(); ++i)
+          EXPECT_TRUE(got->curve_factors[i] == want.curve[i].factor &&
+                      same_bits(got->curve_values[i], want.curve[i].value));
+        ASSERT_EQ(got->minimum_count, want.minima.size());
+        for (std::size_t i = 0; i < want.minima.size(); ++i) {
+          EXPECT_EQ(got->minimum_values[i], want.minima[i].value);
+          EXPECT_EQ(got->minimum_ws[i * got->w_count], want.minima[i].w[0]);
+        }
+        attnpool_selection_destroy(got);
+      }
+  });
+  attnpool_selection_destroy(nullptr);
 }
 
 TEST_P(CApiBits, FitIsItsNamesake) {

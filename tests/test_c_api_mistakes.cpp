@@ -30,10 +30,12 @@ struct Call {
   int loss = ATTNPOOL_LOSS_MEAN, requested = 1;
   attnpool_options options = attnpool_options_default();
   attnpool_fit_options fit_options = attnpool_fit_options_default();
+  attnpool_selection_options selection_options = attnpool_selection_options_default();
 
   double loss_value = nan, derivative[2] = {nan, nan};
   double *loss_value_out = &loss_value, *derivative_out = derivative;
   attnpool_fit_result *result = nullptr, **result_out = &result;
+  attnpool_selection *selection = nullptr, **selection_out = &selection;
   typename C<T>::State *made = nullptr, **state_out = &made;
   int threads = 0, *threads_out = &threads;
   const char *name = nullptr, **name_out = &name;
@@ -43,6 +45,7 @@ struct Call {
   Call(const Call&) = delete;
   ~Call() {
     attnpool_fit_result_destroy(result);
+    attnpool_selection_destroy(selection);
     C<T>::destroy(made);
   }
   void make(StateHandle<T>& handle) const {
@@ -68,6 +71,10 @@ struct Call {
   attnpool_status fit() {
     attnpool_fit_result_destroy(result);
     return C<T>::fit(keys, values, &fit_options, result_out);
+  }
+  attnpool_status select() {
+    attnpool_selection_destroy(selection);
+    return C<T>::select(keys, values, &selection_options, selection_out);
   }
   attnpool_status create() {
     C<T>::destroy(made);
@@ -156,6 +163,18 @@ std::vector<Mistake<T>> mistakes() {
       {&F::loss_gradient, [](F& c) { c.loss = 2; }, "loss: must be one of ATTNPOOL_LOSS_*, got 2"},
       {&F::loss_gradient, [](F& c) { c.loss_value_out = nullptr; }, "loss_value: is null"},
       {&F::loss_gradient, [](F& c) { c.derivative_out = nullptr; }, "gradient: is null"},
+      {&F::select, [](F& c) { c.selection_out = nullptr; }, "selection: is null"},
+      {&F::select, [](F& c) { c.keys.data = nullptr; }, "keys: data is null for shape 6 x 2"},
+      {&F::select, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},
+      {&F::select, [](F& c) { c.keys.rows = c.values.rows = 1; },
+       "keys: selection needs at least two rows of positive weight, got 1"},
+      {&F::select, [](F& c) { c.selection_options.criterion = 3; },
+       "criterion: must be ATTNPOOL_CRITERION_*, 0 to 2, got 3"},
+      {&F::select, [](F& c) { c.selection_options.threads = -2; }, "threads: must be 0 (automatic) or more, got -2"},
+      {&F::select, [](F& c) { c.selection_options.key_weights = c.w, c.selection_options.key_weights_count = 2; },
+       "key_weights: must have one entry per key = 6, got 2"},
+      {&F::select, [](F& c) { c.selection_options.struct_size = 0; },
+       size_refused(sizeof(attnpool_selection_options), 0)},
       {&F::fit, [](F& c) { c.result_out = nullptr; }, "result: is null"},
       {&F::fit, [](F& c) { c.keys.data = nullptr; }, "keys: data is null for shape 6 x 2"},
       {&F::fit, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},

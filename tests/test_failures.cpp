@@ -1,6 +1,7 @@
 // The n-th allocation fails, for every n: each call throws std::bad_alloc, gives back all that it took, and the same call
 // works afterwards.
 #include <attnpool/attnpool.hpp>
+#include <attnpool/selection.hpp>
 #include <functional>
 #include <iostream>
 #include <new>
@@ -94,6 +95,11 @@ TEST(Failures, EveryAllocationOfEveryFunction) {  // routines allocate nothing: 
       run("PoolState::update", [&] { state.update(problem.keys, problem.values, options); });
       run("PoolState::merge", [&] { state.merge(other); });
       run("PoolState::finish", [&] { state.finish(out.view()); });
+      run("select_bandwidth", [&] {
+        SelectionOptions selection_options;
+        selection_options.threads = threads;
+        select_bandwidth<T>(few.keys.rows(0, 20), few.values.rows(0, 20), selection_options);
+      });
       run("fit", [&] {
         FitOptions fit_options;
         fit_options.epochs = 2;

@@ -161,7 +161,7 @@ TEST_P(Selections, LittleToSelect) {
   EXPECT_THROW(selected(one, Criterion::leave_one_out), std::invalid_argument);
 }
 
-TEST_P(Selections, TheSameForAnyNumberOfThreadsAndAfterCancelling) {
+TEST(Selection, IsTheSameForAnyNumberOfThreadsAndKeepsTheBestWhenCancelled) {
   Points p{Matrix<double>(9000, 2), Matrix<double>(9000, 1)};  // long enough for estimates from some rows
   Random random(3);
   for (std::size_t i = 0; i < p.x.rows(); ++i) {

@@ -195,7 +195,26 @@ except KeyboardInterrupt:
     print(", ".join(slowest))
 
 
-parts = {"d2l": d2l, "statsmodels": statsmodels, "batch": batch, "process": process}
+def selection():
+    from statsmodels.nonparametric.kernel_regression import KernelReg
+
+    rng = np.random.default_rng(0)
+    print("\nThe bandwidths with the least leave-one-out error: statsmodels' KernelReg(..., bw='cv_ls') and bandwidth.select:\n")
+    row("n, columns", "statsmodels", "ours", "ratio", "its error / ours")
+    row(*["--:"] * 5)
+    for n, columns in ((200, 1), (1000, 1), (200, 2), (1000, 2)):
+        x = rng.random((n, columns))
+        y = np.sin(6 * x[:, 0]) * x[:, -1] + rng.normal(0, 0.2, n)
+        runs, found = both(
+            lambda: KernelReg(y, x, "c" * columns, reg_type="lc", bw="cv_ls"),
+            lambda: attnpool.bandwidth.select(x, y),
+            3,
+        )
+        theirs = float(np.squeeze(found[0].cv_loo(found[0].bw, found[0].est["lc"])))
+        row(f"{n}, {columns}", *map(seconds, runs), f"{runs[0] / runs[1]:.0f}×", f"{theirs / found[1].value:.9f}")
+
+
+parts = {"d2l": d2l, "statsmodels": statsmodels, "selection": selection, "batch": batch, "process": process}
 config = attnpool.config()
 print(f"attnpool {config['version']}, {config['isa']}, {config['threads']} thread(s); NumPy {np.__version__}")
 for name in options.parts or parts:

@@ -316,6 +316,7 @@ const char* name(Selection::Bound bound) noexcept {
 template <class T>
 Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options) {
   static_cast<void>(criterion_from_name(name(options.criterion)));
+  detail::check_view("keys", keys);
   detail::check_inputs<T>(keys, keys, values, Gaussian(1.0));
   const SelectionData data = detail::selection_data<T>(keys, values, options.key_weights, !options.per_dimension);
   Selection selection = Search(data, options).run();

@@ -211,6 +211,30 @@ static int stop_at_once(void* user, double fraction) {
 }
 
 /* A call that takes seconds on the scalar kernels, stopped when it first tells how far it is. */
+static int stop(void* user, double fraction) {
+  (void)user, (void)fraction;
+  return 1;
+}
+
+static void selecting(void) {
+  const attnpool_in_f64 x = column(times), y = column(accelerations);
+  attnpool_selection* selection = NULL;
+  attnpool_selection_options options = attnpool_selection_options_default();
+  OK(attnpool_select_bandwidth_f64(x, y, NULL, &selection));
+  CHECK(selection->w_count == 1 && near(1 / selection->w[0], 0.9138289, 1e-6) && near(selection->value, 595.936344, 1e-6));
+  CHECK(selection->bound == ATTNPOOL_BOUND_NONE && selection->converged && !selection->cancelled);
+  CHECK(selection->minimum_count >= 1 && selection->curve_count >= 40 && selection->rule_value > selection->value);
+  attnpool_selection_destroy(selection);
+  options.criterion = 7;
+  CHECK(attnpool_select_bandwidth_f64(x, y, &options, &selection) == ATTNPOOL_INVALID_ARGUMENT && selection == NULL);
+  CHECK(strcmp(attnpool_last_error(), "criterion: must be ATTNPOOL_CRITERION_*, 0 to 2, got 7") == 0);
+  options.criterion = ATTNPOOL_CRITERION_AICC;
+  options.progress = stop;
+  OK(attnpool_select_bandwidth_f64(x, y, &options, &selection)); /* too short for a report, or stopped by one */
+  CHECK(selection->cancelled || selection->converged);
+  attnpool_selection_destroy(selection);
+}
+
 static void cancelling(void) {
   const size_t count = 40000;
   double* x = malloc(2 * count * sizeof *x);
@@ -290,6 +314,7 @@ int main(int argc, char** argv) {
   rows();
   states();
   fitting();
+  selecting();
   cancelling();
   older_and_newer();
   messages();
