@@ -71,7 +71,7 @@ const char* name(Selection::Bound bound) noexcept;
 /// The criterion is computed along a curve of bandwidths, one factor times a robust spread of each dimension, from where
 /// only the nearest points count to where all do; every local minimum is refined by a safeguarded secant iteration on the exact
 /// derivative in log w. With several dimensions and one w for each, descents by BFGS on the exact gradient start at these minima and at
-/// those of a coarse search in every dimension on at most 1,000 of the rows. Deterministic, for any number of threads.
+/// those of a coarse search in every dimension on at most 500 of the rows. Deterministic, for any number of threads.
 ///
 /// Errors   std::invalid_argument that names the argument and the value: shapes that disagree, keys or values that are not
 ///          finite, weights that are negative, not finite or of the wrong number, fewer than two rows of positive weight,

@@ -161,11 +161,16 @@ class Search {
     std::vector<std::vector<double>> starts;
     for (std::size_t i = 0; i < std::min<std::size_t>(3, lowest.size()); ++i)
       starts.push_back(log_w_of(factors_[lowest[i]]));
-    const SelectionData few = data_.sample(1000);
+    const SelectionData few = data_.sample(500);
     CriterionFunction on_sample(few, options_,
                                 options_.progress ? Progress([this](double) { return tell(); }) : Progress());
     for (const auto& start : detail::coarse_starts(on_sample, detail::coarse_factors(few, scale_, factors_), scale_))
       starts.push_back(start);
+    // In three dimensions and more the coarse search may miss minima; the fewer rows there are, the more descents are cheap.
+    if (scale_.size() > 2)
+      for (const auto& start : detail::random_starts(
+               scale_, std::min<std::size_t>(scale_.size(), 6) * std::clamp<std::size_t>(2500 / data_.rows, 5, 80)))
+        starts.push_back(start);
     std::vector<double> least, most;
     for (const double scale : scale_) {  // 100 times flatter than the curve's end, and as narrow as its start
       least.push_back(-std::log(100 * factors_.back() * scale));
@@ -173,6 +178,28 @@ class Search {
     }
     if (few.rows < data_.rows) starts = lowest_of(on_sample, starts, least, most);
     for (const auto& start : starts) consider(detail::descend(criterion_, start, least, most));
+    for (int round = 0; round < 3; ++round) {
+      const std::vector<double> start = with_a_flat_dimension_on();
+      if (start.empty()) break;
+      consider(detail::descend(criterion_, start, least, most));
+    }
+  }
+
+  // Where a dimension is flat the gradient in log w vanishes, so that no descent leaves it: the best w with such a dimension at
+  // some bandwidths near its spread, if one of them is lower, else nothing.
+  std::vector<double> with_a_flat_dimension_on() {
+    std::vector<double> found;
+    double lowest = best_.objective;
+    for (std::size_t p = 0; p < scale_.size(); ++p) {
+      if (std::exp(-best_.log_w[p]) < 10 * scale_[p]) continue;
+      for (const double factor : {4.0, 2.0, 1.0, 0.5, 0.25}) {
+        std::vector<double> log_w = best_.log_w;
+        log_w[p] = -std::log(factor * scale_[p]);
+        const double objective = criterion_(log_w, false).objective;
+        if (objective < lowest) lowest = objective, found = log_w;
+      }
+    }
+    return found;
   }
 
   // Starts and where they lead on a sample, those that are lowest on all rows: three, or two of long data.

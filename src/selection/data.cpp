@@ -199,8 +199,23 @@ std::vector<double> bandwidth_factors(const SelectionData& data, const std::vect
   const std::vector<double> steps = gaps(data, scale);
   const double closest = *std::min_element(steps.begin(), steps.end());
   const double smallest = std::min(std::max(closest / 4, 1e-18), 0.1), largest = std::max(10.0, 4 * reach);
-  const auto count = static_cast<std::size_t>(std::ceil(std::log(largest / smallest) / std::log(1.6)));
-  return geometric(smallest, largest, std::max<std::size_t>(40, count));
+  const auto steps_of = [](double first, double last, double ratio) {
+    return static_cast<std::size_t>(std::ceil(std::log(last / first) / std::log(ratio)));
+  };
+  if (!data.is_long()) return geometric(smallest, largest, std::max<std::size_t>(40, steps_of(smallest, largest, 1.6)));
+  // Of long data, at most one point in a hundred has a neighbour as close as the bandwidths of the larger steps.
+  std::vector<double> sorted = steps;
+  const auto hundredth = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 100);
+  std::nth_element(sorted.begin(), hundredth, sorted.end());
+  const double usual = std::min(std::max(*hundredth / 4, smallest), 0.1);
+  std::vector<double> factors;
+  if (usual > smallest) {
+    factors = geometric(smallest, usual, std::max<std::size_t>(2, steps_of(smallest, usual, 4) + 1));
+    factors.pop_back();
+  }
+  const std::vector<double> rest = geometric(usual, largest, std::max<std::size_t>(40, steps_of(usual, largest, 1.6)));
+  factors.insert(factors.end(), rest.begin(), rest.end());
+  return factors;
 }
 
 std::vector<double> coarse_factors(const SelectionData& data, const std::vector<double>& scale,

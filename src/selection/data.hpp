@@ -36,7 +36,7 @@ SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> value
 std::vector<double> robust_spreads(const SelectionData& data);
 
 // Factors of the scale (one for all dimensions, or one for each) from a quarter of the closest spacing, where only the nearest points count, to four times the
-// range, where all do, neighbours in a ratio of at most 1.6. Empty if all keys are the same.
+// range, where all do, neighbours in a ratio of at most 1.6, or of long data 4 where hardly any points are so close. Empty if all keys are the same.
 std::vector<double> bandwidth_factors(const SelectionData& data, const std::vector<double>& scale);
 
 // Factors in larger steps; of more than 300 rows a few from the usual spacing of points to a fit that is flat over all but outliers.

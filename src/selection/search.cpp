@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <random>
 
 namespace attnpool::detail {
 namespace {
@@ -218,6 +219,15 @@ std::vector<std::vector<double>> coarse_starts(CriterionFunction& criterion, con
   return {forward_start(criterion, factors, scale), backward_pass(criterion, factors, scale)};
 }
 
+std::vector<std::vector<double>> random_starts(const std::vector<double>& scale, std::size_t count) {
+  std::mt19937_64 random(0);  // its output is fixed by the standard
+  std::vector<std::vector<double>> starts(count);
+  for (std::vector<double>& start : starts)
+    for (const double own : scale)
+      start.push_back(-std::log(0.02 * own) - std::log(1000.0) * static_cast<double>(random() >> 11) * 0x1p-53);
+  return starts;
+}
+
 std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most) {
   std::vector<std::size_t> found;
   const auto at = [&](std::size_t i) {
@@ -225,8 +235,8 @@ std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std
   };
   for (std::size_t i = 0; i < objectives.size(); ++i)
     if (at(i) < infinity && at(i) <= (i > 0 ? at(i - 1) : infinity) && at(i) < at(i + 1)) found.push_back(i);
-  std::stable_sort(found.begin(), found.end(),
-                   [&](std::size_t a, std::size_t b) { return at(a) < at(b) || (at(a) == at(b) && a > b); });
+  std::sort(found.begin(), found.end(),
+            [&](std::size_t a, std::size_t b) { return at(a) < at(b) || (at(a) == at(b) && a > b); });
   if (found.size() > most) found.resize(most);
   return found;
 }

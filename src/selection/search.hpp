@@ -26,6 +26,9 @@ Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const s
 std::vector<std::vector<double>> coarse_starts(CriterionFunction& criterion, const std::vector<double>& factors,
                                                const std::vector<double>& scale);
 
+// Starts whose entries have random factors between 0.02 and 20, the same ones every time.
+std::vector<std::vector<double>> random_starts(const std::vector<double>& scale, std::size_t count);
+
 // Indices of the lowest local minima, the lowest first; of equal ones the last. Plateaus count once.
 std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most);
 
