@@ -124,7 +124,8 @@ class Search {
         objectives[i] = criterion_.estimate(log_w_of(factors_[i]), SelectionData::few_rows).objective;
         squares[i] = criterion_.squares();
       }
-      const std::size_t best = detail::local_minima(objectives, 1).front();
+      const std::vector<std::size_t> lowest = detail::local_minima(objectives, 1);
+      const std::size_t best = lowest.empty() ? factors_.size() - 1 : lowest.front();
       for (std::size_t i = 0; i < factors_.size(); ++i)
         estimated[i] = i != best && (scale_.size() > 1 || standard_errors_between(squares[i], squares[best]) > 6);
     }
@@ -254,7 +255,7 @@ class Search {
     const Evaluation here = at(best_.log_w, false);
     const double n = static_cast<double>(data_.rows);
     selection_.leave_one_out = here.leave_one_out, selection_.gcv = here.gcv(n), selection_.aicc = here.aicc(n);
-    selection_.trace = n - here.rest;
+    selection_.trace = here.trace;
     selection_.r_squared = 1 - here.residual_squares / variance();
     selection_.residual_error = here.rest > 0 ? std::sqrt(here.residual_squares * n / here.rest) : 0;
     std::sort(selection_.minima.begin(), selection_.minima.end(),

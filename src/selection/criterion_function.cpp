@@ -96,9 +96,11 @@ Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters)
   std::vector<double> total(width);
   for (std::size_t i = 0; i < judged; ++i)  // in the order of the rows: the same bits for any number of threads
     for (std::size_t t = 0; t < width; ++t) total[t] += (t % 3 == 2 ? 1 : share(i)) * terms_[i * width + t];
+  double trace = 0;  // n - total[2] would have the roundings of a sum near n
+  for (std::size_t i = 0; i < judged; ++i) trace += 1 - terms_[i * width + 2];
   for (std::size_t t = 2; t < width; t += 3) total[t] *= static_cast<double>(data_.rows) / static_cast<double>(judged);
   Evaluation result;
-  result.leave_one_out = total[0], result.residual_squares = total[1], result.rest = total[2];
+  result.leave_one_out = total[0], result.residual_squares = total[1], result.rest = total[2], result.trace = trace;
   const double n = static_cast<double>(data_.rows);
   result.objective = criterion_ == Criterion::leave_one_out ? std::log(result.leave_one_out)
                      : criterion_ == Criterion::gcv         ? std::log(result.gcv(n))

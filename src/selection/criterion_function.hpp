@@ -12,7 +12,8 @@ namespace attnpool::detail {
 struct Evaluation {
   double leave_one_out = std::numeric_limits<double>::quiet_NaN();
   double residual_squares = 0;  // weighted mean
-  double rest = 0;              // rows - tr H
+  double trace = 0;             // tr H
+  double rest = 0;              // rows - tr H, which may be tiny
   // The logarithm of the criterion (aicc: itself), which is what is minimised, so that no unit matters to the search.
   double objective = std::numeric_limits<double>::infinity();
   std::vector<double> gradient;  // of the objective in log w; empty unless asked for
