@@ -2,8 +2,9 @@
 
 Different on purpose: far from the data the nearest points decide (the original has 0 / 0 = NaN); the marginal effects
 are the derivatives of the fit (those of statsmodels 0.13 are 2 / nobs times that with one variable, and no derivative
-with more); ``bw="cv_ls"`` searches with the exact gradient from a scan, where the original's simplex search may stop
-in a local minimum or at a negative bandwidth. statsmodels' default reg_type="ll" and discrete variables are not here.
+with more); ``bw="cv_ls"`` and ``"aic"`` search the whole curve with the exact gradient (``attnpool.bandwidth.select``),
+where the original's simplex search may stop in a local minimum or at a negative bandwidth; a variable that does not
+help to predict has an infinite bandwidth. statsmodels' default reg_type="ll" and discrete variables are not here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ import numpy as np
 
 from .. import _functions as f
 from .._arrays import Array, named, numbers, refuse_not_finite, text
-from ..bandwidth import loo, w_from_bw
+from ..bandwidth import select, w_from_bw
+
+_CRITERIA = {"cv_ls": "leave-one-out", "aic": "aicc"}
+
+
+
+def _w(bw: Any) -> Array:
+    """1 / bw; an infinite bandwidth, which only a selection gives, is w = 0."""
+    h = numbers("bw", bw).astype(np.float64)
+    return np.where(h == np.inf, 0.0, w_from_bw(np.where(h == np.inf, 1.0, h)))
 
 
 class KernelReg:
@@ -54,10 +64,10 @@ class KernelReg:
         refuse_not_finite("endog", self.endog[:, 0])
         refuse_not_finite("exog", self.exog)
         if isinstance(bw, str):
-            if bw != "cv_ls":
-                raise NotImplementedError(f"bw: must be numbers or 'cv_ls', got {bw!r}")
+            if bw not in _CRITERIA:
+                raise NotImplementedError(f"bw: must be numbers, 'cv_ls' or 'aic', got {bw!r}")
             with named(x="exog", y="endog"):
-                self.bw = loo(self.exog, self.endog, n_jobs=n_jobs).bandwidth
+                self.bw = select(self.exog, self.endog, criterion=_CRITERIA[bw], n_jobs=n_jobs).bandwidth
         else:
             self.bw = numbers("bw", bw).astype(np.float64)
             if self.bw.shape != (self.k_vars,):
@@ -77,7 +87,7 @@ class KernelReg:
     def fit(self, data_predict: Any = None) -> Tuple[Array, Array]:
         """(mean [n], marginal effects [n, k_vars]) at data_predict, by default at exog."""
         x = self.exog if data_predict is None else self._points("data_predict", data_predict)
-        w = w_from_bw(self.bw)
+        w = _w(self.bw)
         y, key = self.endog - self.endog.mean(), self.exog - self.exog.mean(axis=0)
         pooled = f.pool(
             x, self.exog, np.hstack([self.endog, y, key, y * key]), w=w, tolerance=1e-12, n_jobs=self.n_jobs
@@ -87,7 +97,7 @@ class KernelReg:
 
     def cv_loo(self, bw: Any, func: Any = None) -> float:
         """Mean squared leave-one-out error at bw; func is not looked at."""
-        predicted = f.pool_loo(self.exog, self.endog, w=w_from_bw(bw), n_jobs=self.n_jobs)
+        predicted = f.pool_loo(self.exog, self.endog, w=_w(bw), n_jobs=self.n_jobs)
         return float(np.mean((predicted - self.endog) ** 2))
 
     def r_squared(self) -> float:
