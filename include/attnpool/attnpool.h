@@ -239,7 +239,7 @@ typedef struct attnpool_fit_options {
   uint64_t seed;                   ///< default 0
   double learning_rate;            ///< > 0: of every step, as in the chapter; default 0: found by a line search
   double tolerance;                ///< > 0: stop when a step changes every w by at most tolerance * |w| and w is
-                                   ///< a minimum; default 0
+                                   ///< a minimum; default 0: 1e-9 for a line search
   int epochs;                      ///< >= 0 steps of gradient descent; default 100
   int loss;                        ///< ATTNPOOL_LOSS_*; default ATTNPOOL_LOSS_MEAN
   int leave_one_out;               ///< not 0: each point left out of its own prediction; default 1

@@ -26,7 +26,8 @@ struct FitOptions {
   double learning_rate = 0;
   int epochs = 100;           ///< >= 0, steps of full-batch gradient descent
   bool leave_one_out = true;  ///< each point left out of its own prediction; without it w grows without bound
-  /// > 0: stop when a step changes every w by at most tolerance * |w| and w is a minimum
+  /// > 0: stop when a step changes every w by at most tolerance * |w| and w is a minimum; 0: 1e-9
+  /// for a line search, else all epochs are done
   double tolerance = 0;
   Plan plan = Plan::automatic;  ///< as Options::plan
   double plan_tolerance = 0;    ///< as Options::tolerance

@@ -397,7 +397,8 @@ def fit(
 
     w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half_sum" (the chapter's).
     learning_rate: that of every step, as in the chapter (0.5 there); None: each step is found by a line search, so that
-    units do not matter. tolerance > 0 stops when a step changes every w by at most tolerance * |w| and w is a minimum. key_weights are those of the points as
+    units do not matter. tolerance > 0 (1e-9 by itself for a line search) stops when a step changes every w by at most tolerance * |w| and w is
+    a minimum. key_weights are those of the points as
     keys; the loss counts all alike. progress(epoch=, epochs=, fraction=, loss=, w=) is called about ten times a second
     and after every epoch; returning False stops. A loss that diverges is a result, not an error; keys and values must
     be finite.

@@ -162,10 +162,15 @@ class GradientDescent {
     return false;
   }
 
+  double tolerance() const {
+    constexpr double of_search = 1e-9;  // smaller steps of a line search change a loss by its rounding only
+    return options_.tolerance > 0 ? options_.tolerance : options_.learning_rate > 0 ? 0 : of_search;
+  }
+
   bool is_small(const std::vector<double>& before) const {
-    if (!(options_.tolerance > 0)) return false;
+    if (!(tolerance() > 0)) return false;
     for (std::size_t p = 0; p < w_.size(); ++p)
-      if (!(std::abs(w_[p] - before[p]) <= options_.tolerance * std::abs(before[p]))) return false;
+      if (!(std::abs(w_[p] - before[p]) <= tolerance() * std::abs(before[p]))) return false;
     return true;
   }
 
@@ -173,7 +178,7 @@ class GradientDescent {
   // changes its sign within a part of it, 1e-3 or as much as the tolerance allows.
   bool is_minimum() {
     if (here_.loss == 0) return true;
-    const double part = std::min(0.5, std::max(1e-3, 10 * options_.tolerance));
+    const double part = std::min(0.5, std::max(1e-3, 10 * tolerance()));
     bool any = false;
     for (std::size_t p = 0; p < w_.size(); ++p) {
       std::vector<double> beside = w_;
