@@ -17,7 +17,9 @@ ATTNPOOL_ON_EVERY_ISA(Selections);
 using Real = long double;
 
 struct Criteria {
-  Real leave_one_out = 0, gcv = 0, aicc = 0, trace = 0, of(Criterion c) const {
+  Real leave_one_out = 0, gcv = 0, aicc = 0, trace = 0;
+
+  Real of(Criterion c) const {
     return c == Criterion::leave_one_out ? leave_one_out : c == Criterion::gcv ? gcv : aicc;
   }
 };
