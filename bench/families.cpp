@@ -6,7 +6,7 @@ namespace bench {
 
 std::vector<Contender> contenders() {
   std::vector<Contender> result;
-  for (attnpool::Isa isa : attnpool::supported_isas()) result.push_back({attnpool::name(isa), ours, isa});
+  for (attnpool::Isa isa : attnpool::supported_isas()) result.push_back({attnpool::to_string(isa), ours, isa});
   result.push_back({"reference", reference, {}});
   for (const Implementation& peer : peers())
     if (std::string(peer.name).starts_with("Eigen")) result.push_back({"eigen", peer, {}});

@@ -7,9 +7,9 @@
 
 namespace {
 
+using attnpool::Algorithm;
 using attnpool::Gaussian;
 using attnpool::Loss;
-using attnpool::Plan;
 using bench::Gradient;
 using bench::Pool;
 using bench::Softmax;
@@ -26,16 +26,16 @@ struct Views {
 };
 
 template <class T>
-attnpool::Options options(const Pool<T>& p, Plan plan) {
-  attnpool::Options o{.plan = plan, .tolerance = p.tolerance, .threads = p.threads};
+attnpool::Options options(const Pool<T>& p, Algorithm algorithm) {
+  attnpool::Options o{.algorithm = algorithm, .tolerance = p.tolerance, .threads = p.threads};
   if (p.leave_one_out) o.range = attnpool::KeyRange::all_but_self();
   return o;
 }
 
-template <class T, Plan plan>
+template <class T, Algorithm algorithm>
 void pool(const Pool<T>& p) {
   const Views<T> v(p);
-  attnpool::pool<T>(v.queries, v.keys, v.values, Gaussian(p.w), v.out, options(p, plan));
+  attnpool::pool<T>(v.queries, v.keys, v.values, Gaussian(p.w), v.out, options(p, algorithm));
 }
 
 template <class T>
@@ -49,7 +49,7 @@ void prepared_pool(const Pool<T>& p) {
   struct Kept {
     std::size_t data;
     attnpool::Isa isa;  // rounds alternate between ISAs
-    attnpool::Prepared<T> keys;
+    attnpool::PoolPlan<T> keys;
   };
   static std::vector<Kept> all;
   std::erase_if(all, [&](const Kept& kept) { return kept.data != p.data; });
@@ -57,26 +57,27 @@ void prepared_pool(const Pool<T>& p) {
   const attnpool::Isa isa = attnpool::active_isa();
   auto it = all.begin();
   while (it != all.end() && it->isa != isa) ++it;
-  if (it == all.end()) it = all.insert(it, Kept{p.data, isa, attnpool::Prepared<T>(v.keys, v.values)});
-  it->keys.pool(v.queries, Gaussian(p.w), v.out, options(p, Plan::automatic));
+  if (it == all.end()) it = all.insert(it, Kept{p.data, isa, attnpool::PoolPlan<T>(v.keys, v.values)});
+  it->keys.pool(v.queries, Gaussian(p.w), v.out, options(p, Algorithm::automatic));
 }
 
 template <class T>
 void scores(const bench::Scores<T>& s) {
   const Views<T> v(s.pool);
-  attnpool::Prepared<T> prepared(v.keys, v.values);
+  attnpool::PoolPlan<T> prepared(v.keys, v.values);
   for (std::size_t i = 0; i < s.count; ++i)
-    s.losses[i] = prepared.leave_one_out(Gaussian(s.w[i]), Loss::mean, false, options(s.pool, Plan::automatic)).loss;
+    s.losses[i] =
+        prepared.leave_one_out(Gaussian(s.w[i]), Loss::mean, false, options(s.pool, Algorithm::automatic)).loss;
 }
 
-template <class T, Plan plan>
+template <class T, Algorithm algorithm>
 double predicted(const Pool<T>& p) {
   const Views<T> v(p);
   const attnpool::Explanation e =
-      attnpool::explain<T>(v.queries, v.keys, v.values, Gaussian(p.w), options(p, Plan::automatic));
-  const Plan chosen = plan == Plan::automatic ? e.plan : plan;
+      attnpool::explain<T>(v.queries, v.keys, v.values, Gaussian(p.w), options(p, Algorithm::automatic));
+  const Algorithm chosen = algorithm == Algorithm::automatic ? e.algorithm : algorithm;
   for (const attnpool::Explanation::Cost& cost : e.costs)
-    if (cost.plan == chosen && cost.possible) return cost.seconds;
+    if (cost.algorithm == chosen && cost.possible) return cost.seconds;
   return HUGE_VAL;
 }
 
@@ -88,7 +89,7 @@ void pool_batch(std::size_t problems, const Pool<T>& p) {
                           {.threads = p.threads});
 }
 
-template <class T, bool textbook, Plan plan = Plan::automatic>
+template <class T, bool textbook, Algorithm algorithm = Algorithm::automatic>
 void gradient(Gradient<T>& g) {
   const Pool<T>& p = g.pool;
   const attnpool::MatrixView<const T> queries(p.queries, p.query_count, p.dims), keys(p.keys, p.key_count, p.dims),
@@ -97,7 +98,8 @@ void gradient(Gradient<T>& g) {
   if constexpr (textbook) {
     result = attnpool::reference::loss_gradient<T>(queries, keys, values, targets, Gaussian(p.w), Loss::mean);
   } else {
-    result = attnpool::loss_gradient<T>(queries, keys, values, targets, Gaussian(p.w), Loss::mean, options(p, plan));
+    result =
+        attnpool::loss_gradient<T>(queries, keys, values, targets, Gaussian(p.w), Loss::mean, options(p, algorithm));
   }
   g.loss = result.loss;
   g.gradient = result.gradient[0];
@@ -121,19 +123,19 @@ constexpr bench::Functions<T> textbook_functions() {
 
 template <class T>
 constexpr bench::Functions<T> functions() {
-  return {pool<T, Plan::automatic>,
+  return {pool<T, Algorithm::automatic>,
           gradient<T, false>,
           softmax<T, false>,
           attnpool::exp<T>,
           pool_batch<T>,
           prepared_pool<T>,
           scores<T>,
-          predicted<T, Plan::automatic>};
+          predicted<T, Algorithm::automatic>};
 }
 
-template <class T, Plan plan>
+template <class T, Algorithm algorithm>
 constexpr bench::Functions<T> plan_functions() {
-  return {.pool = pool<T, plan>, .gradient = gradient<T, false, plan>, .predicted = predicted<T, plan>};
+  return {.pool = pool<T, algorithm>, .gradient = gradient<T, false, algorithm>, .predicted = predicted<T, algorithm>};
 }
 
 }  // namespace
@@ -145,14 +147,14 @@ constinit const Implementation ours = {
 
 constinit const Implementation ours_dense = {.name = "attnpool dense",
                                              .isa = nullptr,
-                                             .f32 = plan_functions<float, Plan::dense>(),
-                                             .f64 = plan_functions<double, Plan::dense>(),
+                                             .f32 = plan_functions<float, Algorithm::dense>(),
+                                             .f64 = plan_functions<double, Algorithm::dense>(),
                                              .follows_options = true};
 
 constinit const Implementation ours_pruned = {.name = "attnpool pruned",
                                               .isa = nullptr,
-                                              .f32 = plan_functions<float, Plan::pruned>(),
-                                              .f64 = plan_functions<double, Plan::pruned>(),
+                                              .f32 = plan_functions<float, Algorithm::pruned>(),
+                                              .f64 = plan_functions<double, Algorithm::pruned>(),
                                               .follows_options = true};
 
 constinit const Implementation ours_nonpositive = {.name = "attnpool exp_nonpositive",

@@ -20,12 +20,12 @@
 namespace bench {
 namespace {
 
-using attnpool::Plan;
+using attnpool::Algorithm;
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double range = 5;     // of the coordinates
 constexpr double patience = 4;  // times the cap: runs are cancelled
-constexpr std::array<Plan, 3> plans = {Plan::dense, Plan::pruned, Plan::grid};
+constexpr std::array<Algorithm, 3> algorithms = {Algorithm::dense, Algorithm::pruned, Algorithm::grid};
 
 struct Options {
   int threads = 1, rounds = 3;
@@ -36,7 +36,7 @@ struct Options {
   // The flags that both tables have, parsed; an exit code where there is nothing more to do.
   std::optional<int> parse(CLI::App& app, int argc, char** argv) {
     bool unused = false;
-    isa = attnpool::name(attnpool::active_isa());
+    isa = attnpool::to_string(attnpool::active_isa());
     for (const char* flag : {"--table", "--plans", "--plan-table"}) app.add_flag(flag, unused)->group("");
     app.add_option("--isa", isa, "ISA for attnpool (default: " + isa + ")");
     app.add_option("--threads", threads, "threads (default: " + std::to_string(threads) + "); one: time on a core")
@@ -217,7 +217,7 @@ std::vector<Case> all_cases() {
 struct Totals {
   std::size_t cases = 0, within = 0;
   double worst = 1;
-  std::array<std::vector<double>, plans.size()> measured_by_predicted;
+  std::array<std::vector<double>, algorithms.size()> measured_by_predicted;
 };
 
 std::string cell(const Run& run, double cap) {
@@ -228,11 +228,11 @@ template <class T>
 nlohmann::json run_case(std::size_t number, const Case& c, const Options& options, Totals& totals) {
   Problem<T> p(c);
   attnpool::Report report;
-  const auto with = [&](Plan plan) {
-    return attnpool::Options{.plan = plan, .tolerance = c.tolerance, .threads = options.threads};
+  const auto with = [&](Algorithm algorithm) {
+    return attnpool::Options{.algorithm = algorithm, .tolerance = c.tolerance, .threads = options.threads};
   };
   const attnpool::Explanation automatic =
-      attnpool::explain<T>(p.queries, p.keys, p.values, p.score, with(Plan::automatic));
+      attnpool::explain<T>(p.queries, p.keys, p.values, p.score, with(Algorithm::automatic));
   double best_predicted = infinite;
   for (const auto& cost : automatic.costs)
     if (cost.possible) best_predicted = std::min(best_predicted, cost.seconds);
@@ -244,39 +244,40 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
     };
     attnpool::pool<T>(p.queries, p.keys, p.values, p.score, p.out, o);
   };
-  std::vector<Run> runs(plans.size() + 1);
+  std::vector<Run> runs(algorithms.size() + 1);
   nlohmann::json by_plan;
-  for (std::size_t i = 0; i < plans.size(); ++i) {
+  for (std::size_t i = 0; i < algorithms.size(); ++i) {
     const auto& cost = automatic.costs[i];
-    by_plan[attnpool::name(plans[i])] = {{"possible", cost.possible}, {"seconds", nullptr}};
+    by_plan[attnpool::to_string(algorithms[i])] = {{"possible", cost.possible}, {"seconds", nullptr}};
     if (!cost.possible) continue;
-    auto& entry = by_plan[attnpool::name(plans[i])];
+    auto& entry = by_plan[attnpool::to_string(algorithms[i])];
     entry["predicted"] = cost.seconds;
     entry["bytes"] = cost.bytes;
-    attnpool::Options o = with(plans[i]);
+    attnpool::Options o = with(algorithms[i]);
     entry["details"] = attnpool::explain<T>(p.queries, p.keys, p.values, p.score, o).details;
-    if (cost.seconds > options.cap || (cost.seconds > 20 * best_predicted && plans[i] != automatic.plan)) continue;
-    if (plans[i] == Plan::grid) try {
+    if (cost.seconds > options.cap || (cost.seconds > 20 * best_predicted && algorithms[i] != automatic.algorithm))
+      continue;
+    if (algorithms[i] == Algorithm::grid) try {
         o.report = &report;
         run(o);
-        entry["handed_over"] = report.handed_over;
+        entry["fallback_queries"] = report.fallback_queries;
       } catch (const attnpool::Cancelled&) {
       }
-    runs[i].run = [&run, o = with(plans[i])] { run(o); };
+    runs[i].run = [&run, o = with(algorithms[i])] { run(o); };
   }
-  if (runs[static_cast<std::size_t>(automatic.plan) - 1].run)
-    runs[plans.size()].run = [&run, o = with(Plan::automatic)] { run(o); };
+  if (runs[static_cast<std::size_t>(automatic.algorithm) - 1].run)
+    runs[algorithms.size()].run = [&run, o = with(Algorithm::automatic)] { run(o); };
   measure(runs, options);
 
   double best = infinite;
-  for (std::size_t i = 0; i < plans.size(); ++i) {
+  for (std::size_t i = 0; i < algorithms.size(); ++i) {
     best = std::min(best, runs[i].seconds);
-    if (runs[i].cancelled) by_plan[attnpool::name(plans[i])]["longer_than"] = patience * options.cap;
+    if (runs[i].cancelled) by_plan[attnpool::to_string(algorithms[i])]["longer_than"] = patience * options.cap;
     if (!std::isfinite(runs[i].seconds)) continue;
-    by_plan[attnpool::name(plans[i])]["seconds"] = runs[i].seconds;
+    by_plan[attnpool::to_string(algorithms[i])]["seconds"] = runs[i].seconds;
     totals.measured_by_predicted[i].push_back(runs[i].seconds / automatic.costs[i].seconds);
   }
-  const double ratio = runs[static_cast<std::size_t>(automatic.plan) - 1].seconds / best;
+  const double ratio = runs[static_cast<std::size_t>(automatic.algorithm) - 1].seconds / best;
   ++totals.cases;
   totals.within += ratio <= 1.3;  // false if nothing could be timed
   if (std::isfinite(ratio)) totals.worst = std::max(totals.worst, ratio);
@@ -288,8 +289,8 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
   std::printf("| %zu | %s | %zu | %s | %zu | %zu | %g | %g | %s | %s | %s | %s | %s | %s | %s |\n", number,
               name(c.layout), c.dims, c.is_double ? "double" : "float", c.queries, c.keys, c.bandwidth,
               automatic.tolerance, cell(runs[0], options.cap).c_str(), cell(runs[1], options.cap).c_str(),
-              cell(runs[2], options.cap).c_str(), cell(runs[3], options.cap).c_str(), attnpool::name(automatic.plan),
-              ratio_text, predicted.c_str());
+              cell(runs[2], options.cap).c_str(), cell(runs[3], options.cap).c_str(),
+              attnpool::to_string(automatic.algorithm), ratio_text, predicted.c_str());
   std::fflush(stdout);
 
   nlohmann::json row = {{"case", number},
@@ -300,7 +301,7 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
                         {"keys", c.keys},
                         {"bandwidth", c.bandwidth},
                         {"tolerance", automatic.tolerance},
-                        {"chosen", attnpool::name(automatic.plan)},
+                        {"chosen", attnpool::to_string(automatic.algorithm)},
                         {"plans", by_plan},
                         {"automatic_seconds", nullptr},
                         {"ratio", nullptr},
@@ -308,7 +309,7 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
                         {"threads", options.threads},
                         {"cpu", cpu_model()},
                         {"date", date()}};
-  if (std::isfinite(ratio)) row["ratio"] = ratio, row["automatic_seconds"] = runs[plans.size()].seconds;
+  if (std::isfinite(ratio)) row["ratio"] = ratio, row["automatic_seconds"] = runs[algorithms.size()].seconds;
   return row;
 }
 
@@ -361,14 +362,14 @@ nlohmann::json run_curves(std::size_t dims, const Options& options, double toler
     std::vector<Run> runs(curves.size());
     for (std::size_t i = 0; i < curves.size(); ++i) {
       if (curves[i].ended) continue;
-      if (i <= plans.size()) {
-        const Plan plan = i < plans.size() ? plans[i] : Plan::automatic;
-        runs[i].run = [&, plan] {
+      if (i <= algorithms.size()) {
+        const Algorithm algorithm = i < algorithms.size() ? algorithms[i] : Algorithm::automatic;
+        runs[i].run = [&, algorithm] {
           attnpool::pool<double>(p.queries, p.keys, p.values, p.score, p.out,
-                                 {.plan = plan, .tolerance = tolerance, .threads = options.threads});
+                                 {.algorithm = algorithm, .tolerance = tolerance, .threads = options.threads});
         };
       } else {
-        const Implementation& peer = others[i - plans.size() - 1];
+        const Implementation& peer = others[i - algorithms.size() - 1];
         runs[i].elsewhere = peer.elsewhere;
         runs[i].run = [&] { peer.f64.pool(raw); };
       }
@@ -421,7 +422,7 @@ int plan_table(int argc, char** argv) try {
                "attnpool_bench --plan-table");
   app.add_option("--cases", options.cases, "numbers of cases, separated by commas (default: all)")->delimiter(',');
   if (const auto code = options.parse(app, argc, argv)) return *code;
-  const attnpool::ScopedIsa scope(attnpool::isa_from_name(options.isa.c_str()));
+  const attnpool::ScopedIsa scope(attnpool::from_string<attnpool::Isa>(options.isa.c_str()));
   JsonFile file(options.json);
   std::printf(
       "%s, %s, %s, threads: %d. -: not possible, or predicted to take more than %g s or 20 times the best.\n"
@@ -442,11 +443,11 @@ int plan_table(int argc, char** argv) try {
   }
   std::printf("\n%zu of %zu choices within 1.3 of the best plan; worst %.2f.\n", totals.within, totals.cases,
               totals.worst);
-  for (std::size_t i = 0; i < plans.size(); ++i) {
+  for (std::size_t i = 0; i < algorithms.size(); ++i) {
     const auto& x = totals.measured_by_predicted[i];
     if (!x.empty())
-      std::printf("Measured / predicted, %s: median %.2f, from %.2f to %.2f.\n", attnpool::name(plans[i]), median(x),
-                  *std::min_element(x.begin(), x.end()), *std::max_element(x.begin(), x.end()));
+      std::printf("Measured / predicted, %s: median %.2f, from %.2f to %.2f.\n", attnpool::to_string(algorithms[i]),
+                  median(x), *std::min_element(x.begin(), x.end()), *std::max_element(x.begin(), x.end()));
   }
   file.write(list);
   return 0;
@@ -459,7 +460,7 @@ int crossover(int argc, char** argv) try {
   options.threads = 2;
   CLI::App app("Times every plan and peer against n, in one and two dimensions.", "attnpool_bench --plans");
   if (const auto code = options.parse(app, argc, argv)) return *code;
-  const attnpool::ScopedIsa scope(attnpool::isa_from_name(options.isa.c_str()));
+  const attnpool::ScopedIsa scope(attnpool::from_string<attnpool::Isa>(options.isa.c_str()));
   JsonFile file(options.json);
   nlohmann::json list = run_curves(1, options, 1e-9);
   for (const auto& row : run_curves(2, options, 1e-6)) list.push_back(row);

@@ -72,15 +72,16 @@ std::vector<Row> measure(const Workload& workload, const Options& options) {
     // The other workloads measure the dense plan, and the one that would be chosen too where that is another.
     if (!workload.linear && data.has_a_better_plan())
       for (const std::string& isa : options.isas)
-        rows.push_back({ours_dense, isa, threads, attnpool::isa_from_name(isa.c_str())});
+        rows.push_back({ours_dense, isa, threads, attnpool::from_string<attnpool::Isa>(isa.c_str())});
     for (const std::string& isa : options.isas)
       for (const Implementation* own : {&ours, &ours_nonpositive})
         if (Data<T>::can(workload, *own) && !(own == &ours && workload.kind == Kind::exp_nonpositive))
-          rows.push_back({*own, isa, threads, attnpool::isa_from_name(isa.c_str())});
+          rows.push_back({*own, isa, threads, attnpool::from_string<attnpool::Isa>(isa.c_str())});
     if (workload.linear)
       for (const std::string& isa : options.isas)
         for (const Implementation* own : {&ours_dense, &ours_pruned})
-          if (wanted(*own, threads)) rows.push_back({*own, isa, threads, attnpool::isa_from_name(isa.c_str())});
+          if (wanted(*own, threads))
+            rows.push_back({*own, isa, threads, attnpool::from_string<attnpool::Isa>(isa.c_str())});
     for (const Implementation& peer : peers())
       if (wanted(peer, threads)) rows.push_back({peer, peer.isa, threads});
   }
@@ -179,7 +180,7 @@ int table(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   std::vector<std::string> supported;
-  for (attnpool::Isa isa : attnpool::supported_isas()) supported.push_back(attnpool::name(isa));
+  for (attnpool::Isa isa : attnpool::supported_isas()) supported.push_back(attnpool::to_string(isa));
   if (app.count("--isas") == 0) {
     std::erase_if(options.isas, [&](const std::string& isa) {
       return std::find(supported.begin(), supported.end(), isa) == supported.end();
@@ -192,7 +193,7 @@ int table(int argc, char** argv) {
   });
   std::optional<JsonFile> file;
   try {
-    for (const std::string& isa : options.isas) attnpool::isa_from_name(isa.c_str());
+    for (const std::string& isa : options.isas) attnpool::from_string<attnpool::Isa>(isa.c_str());
     for (const std::string& name : options.workloads)
       if (std::none_of(workloads().begin(), workloads().end(), [&](const Workload& w) { return w.name == name; }))
         throw std::invalid_argument("no workload " + name + "; there are:" + names);

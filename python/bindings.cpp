@@ -75,13 +75,6 @@ attnpool::Gaussian gaussian(const std::vector<double>& numbers, bool are_bandwid
   return are_bandwidths ? attnpool::Gaussian::from_bandwidth(numbers) : attnpool::Gaussian(numbers);
 }
 
-attnpool::Plan plan_from_name(const std::string& name) {
-  using attnpool::Plan;
-  for (Plan plan : {Plan::automatic, Plan::dense, Plan::pruned, Plan::grid})
-    if (name == attnpool::name(plan)) return plan;
-  throw py::value_error("plan: must be 'automatic', 'dense', 'pruned' or 'grid', got '" + name + "'");
-}
-
 // An integer of Python or NumPy, clipped to what the library can count.
 std::ptrdiff_t offset_of(const char* name, const py::object& x) {
   const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(x.ptr()));
@@ -131,15 +124,15 @@ void without_gil(F&& compute) {
   }
 }
 
-// How to go about a call. key_weights: one number per row of all keys, or none at all.
-class How {
+// CallOptions to go about a call. key_weights: one number per row of all keys, or none at all.
+class CallOptions {
  public:
-  How(const attnpool::KeyRange& range, int threads, const std::string& plan, double tolerance,
-      py::array_t<double, py::array::c_style | py::array::forcecast> key_weights)
+  CallOptions(const attnpool::KeyRange& range, int threads, const std::string& algorithm, double tolerance,
+              py::array_t<double, py::array::c_style | py::array::forcecast> key_weights)
       : key_weights_(std::move(key_weights)) {
     options_.range = range;
     options_.threads = threads;
-    options_.plan = plan_from_name(plan);
+    options_.algorithm = attnpool::from_string<attnpool::Algorithm>(algorithm);
     options_.tolerance = tolerance;
     options_.progress = SignalWatch();
     options_.key_weights = {key_weights_.data(), static_cast<std::size_t>(key_weights_.size())};
@@ -219,7 +212,7 @@ void average_pool(const py::array& values, py::array out) {
 constexpr double large_problem = 5e7;
 
 void pool(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
-          const attnpool::Gaussian& score, const How& how, py::array out) {
+          const attnpool::Gaussian& score, const CallOptions& how, py::array out) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
@@ -240,7 +233,7 @@ void pool(std::size_t count, const py::array& queries, const py::array& keys, co
 }
 
 void attention_weights(std::size_t count, const py::array& queries, const py::array& keys,
-                       const attnpool::Gaussian& score, const How& how, py::array out) {
+                       const attnpool::Gaussian& score, const CallOptions& how, py::array out) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys);
@@ -258,7 +251,7 @@ void attention_weights(std::size_t count, const py::array& queries, const py::ar
 }
 
 void pool_gradient(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
-                   const attnpool::Gaussian& score, const How& how, py::array out, py::array gradient) {
+                   const attnpool::Gaussian& score, const CallOptions& how, py::array out, py::array gradient) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
@@ -303,7 +296,7 @@ void save_model(const std::string& path, const py::dict& d) {
 }
 
 std::string explain(const py::array& queries, const py::array& keys, const py::array& values,
-                    const attnpool::Gaussian& score, const How& how) {
+                    const attnpool::Gaussian& score, const CallOptions& how) {
   return with_type_of(keys, [&](auto zero) {
     using T = decltype(zero);
     return attnpool::explain_pool<T>(input<T>("queries", queries), input<T>("keys", keys), input<T>("values", values),
@@ -311,21 +304,15 @@ std::string explain(const py::array& queries, const py::array& keys, const py::a
   });
 }
 
-attnpool::Loss loss_from_name(const std::string& name) {
-  if (name == "mean") return attnpool::Loss::mean;
-  if (name == "half_sum") return attnpool::Loss::half_sum;
-  throw py::value_error("loss: must be 'mean' or 'half_sum', got '" + name + "'");
-}
-
 std::pair<double, std::vector<double>> loss_gradient(const py::array& queries, const py::array& keys,
                                                      const py::array& values, const py::array& targets,
-                                                     const attnpool::Gaussian& score, const How& how,
+                                                     const attnpool::Gaussian& score, const CallOptions& how,
                                                      const std::string& loss) {
   return with_type_of(keys, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values),
                y = input<T>("targets", targets);
-    const attnpool::Loss kind = loss_from_name(loss);
+    const attnpool::Loss kind = attnpool::from_string<attnpool::Loss>(loss);
     attnpool::LossAndGradient result;
     without_gil([&] { result = attnpool::loss_gradient<T>(q, k, v, y, score, kind, how.all()); });
     return std::pair(result.loss, result.gradient);
@@ -334,18 +321,18 @@ std::pair<double, std::vector<double>> loss_gradient(const py::array& queries, c
 
 py::dict fit(const py::array& keys, const py::array& values, const std::vector<double>& w0, std::uint64_t seed,
              const std::string& loss, double learning_rate, int epochs, bool leave_one_out, double tolerance,
-             const How& how, const py::object& progress) {
+             const CallOptions& how, const py::object& progress) {
   attnpool::FitOptions o;
   o.w0 = w0;
   o.seed = seed;
-  o.loss = loss_from_name(loss);
+  o.loss = attnpool::from_string<attnpool::Loss>(loss);
   o.learning_rate = learning_rate;
   o.epochs = epochs;
   o.leave_one_out = leave_one_out;
   o.tolerance = tolerance;
   o.threads = how.all().threads;
-  o.plan = how.all().plan;
-  o.plan_tolerance = how.all().tolerance;
+  o.algorithm = how.all().algorithm;
+  o.algorithm_tolerance = how.all().tolerance;
   o.key_weights = how.all().key_weights;
   o.progress = [&](const attnpool::FitProgress& p) {
     py::gil_scoped_acquire gil;
@@ -368,7 +355,7 @@ py::dict fit(const py::array& keys, const py::array& values, const std::vector<d
   });
   if (PyErr_Occurred()) throw py::error_already_set();
   return py::dict("w"_a = result.w, "loss"_a = result.loss, "losses"_a = result.losses, "ws"_a = result.ws,
-                  "stop"_a = attnpool::name(result.stop));
+                  "stop"_a = attnpool::to_string(result.stop));
 }
 
 py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<double>& values,
@@ -376,7 +363,7 @@ py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<dou
                           const std::optional<std::vector<double>>& key_weights, int threads,
                           const py::object& progress) {
   attnpool::SelectionOptions o;
-  o.criterion = attnpool::criterion_from_name(criterion);
+  o.criterion = attnpool::from_string<attnpool::Criterion>(criterion);
   o.per_dimension = per_dimension;
   if (key_weights) o.key_weights = *key_weights;
   o.threads = threads;
@@ -399,10 +386,11 @@ py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<dou
   for (const auto& point : s.curve) curve.append(py::make_tuple(point.factor, point.value, point.estimated));
   for (const auto& minimum : s.minima) minima.append(py::make_tuple(minimum.w, minimum.value));
   return py::dict("w"_a = s.w, "value"_a = s.value, "rule_w"_a = s.rule_w, "rule_value"_a = s.rule_value,
-                  "scale"_a = s.scale, "curve"_a = curve, "minima"_a = minima, "at_bound"_a = attnpool::name(s.bound),
-                  "converged"_a = s.converged, "cancelled"_a = s.cancelled, "evaluations"_a = s.evaluations,
-                  "leave_one_out"_a = s.leave_one_out, "gcv"_a = s.gcv, "aicc"_a = s.aicc, "trace"_a = s.trace,
-                  "r_squared"_a = s.r_squared, "residual_error"_a = s.residual_error);
+                  "scale"_a = s.scale, "curve"_a = curve, "minima"_a = minima,
+                  "at_bound"_a = attnpool::to_string(s.bound), "converged"_a = s.converged, "cancelled"_a = s.cancelled,
+                  "evaluations"_a = s.evaluations, "leave_one_out"_a = s.leave_one_out, "gcv"_a = s.gcv,
+                  "aicc"_a = s.aicc, "trace"_a = s.trace, "r_squared"_a = s.r_squared,
+                  "residual_error"_a = s.residual_error);
 }
 
 // ---- state --------------------------------------------------------------------------------------
@@ -414,7 +402,7 @@ class State {
   State(const py::array& queries, std::size_t value_cols, const attnpool::Gaussian& score)
       : state_(input<T>("queries", queries), value_cols, score) {}
 
-  void update(const py::array& keys, const py::array& values, const How& how) {
+  void update(const py::array& keys, const py::array& values, const CallOptions& how) {
     const auto k = input<T>("keys", keys), v = input<T>("values", values);
     without_gil([&] {
       const std::lock_guard lock(mutex_);
@@ -492,9 +480,9 @@ std::string tiling(const py::array& matrix) {
 
 py::dict config() {
   std::vector<std::string> compiled, supported;
-  for (attnpool::Isa isa : attnpool::compiled_isas()) compiled.push_back(attnpool::name(isa));
-  for (attnpool::Isa isa : attnpool::supported_isas()) supported.push_back(attnpool::name(isa));
-  return py::dict("version"_a = attnpool::version(), "isa"_a = attnpool::name(attnpool::active_isa()),
+  for (attnpool::Isa isa : attnpool::compiled_isas()) compiled.push_back(attnpool::to_string(isa));
+  for (attnpool::Isa isa : attnpool::supported_isas()) supported.push_back(attnpool::to_string(isa));
+  return py::dict("version"_a = attnpool::version(), "isa"_a = attnpool::to_string(attnpool::active_isa()),
                   "isas_compiled"_a = compiled, "isas_supported"_a = supported, "threads"_a = attnpool::thread_count());
 }
 
@@ -522,7 +510,8 @@ PYBIND11_MODULE(_core, m) {
       .def("contains", &KeyRange::contains, "query"_a, "key"_a, "key_count"_a);
 
   py::class_<attnpool::Gaussian>(m, "Gaussian").def(py::init(&gaussian), "numbers"_a, "are_bandwidths"_a);
-  py::class_<How>(m, "How").def(py::init<const KeyRange&, int, const std::string&, double, py::array_t<double>>());
+  py::class_<CallOptions>(m, "CallOptions")
+      .def(py::init<const KeyRange&, int, const std::string&, double, py::array_t<double>>());
 
   m.attr("__version__") = attnpool::version();
   m.def("exp", &exponential);

@@ -6,7 +6,7 @@ inline constexpr std::size_t long_row = 16;
 
 // columns[c][j] = rows[j][c] for a tile; unused keys repeat the last one. Returns columns.
 template <class T>
-inline const T* turn(const T* rows, std::size_t stride, std::size_t count, std::size_t cols, T* columns) {
+inline const T* transpose(const T* rows, std::size_t stride, std::size_t count, std::size_t cols, T* columns) {
   for (std::size_t c = 0; c < cols; ++c)
     for (std::size_t j = 0; j < tile_keys; ++j)
       columns[c * tile_keys + j] = rows[(j < count ? j : count - 1) * stride + c];
@@ -49,7 +49,7 @@ inline void stream_distances(const StreamTask<T>& task, const T* keys, const T* 
   }
   const T* columns = keys;
   if (task.dims > 1 || task.key_stride > 1 || count < tile_keys)
-    columns = turn(keys, task.key_stride, count, task.dims, task.scratch);
+    columns = transpose(keys, task.key_stride, count, task.dims, task.scratch);
   for (std::size_t j = 0; j < tile_keys; j += Lanes<T>::size) {
     Lanes<T> s(T(0));
     for (std::size_t d = 0; d < task.dims; ++d) {
@@ -70,7 +70,7 @@ inline void check_distance(const StreamTask<T>& task, Lanes<T> distance) {
 }
 
 template <class T>
-inline void widen(const StreamTask<T>& task, std::size_t column, Group<T> low, const Group<T>& high) {
+inline void widen_range(const StreamTask<T>& task, std::size_t column, Group<T> low, const Group<T>& high) {
   task.largest[column] = max_of(high);
   for (auto& r : low.r) r = Lanes<T>(T(0)) - r;
   task.smallest[column] = -max_of(low);
@@ -114,7 +114,7 @@ inline void stream_values(const StreamTask<T>& task, const T* values, std::size_
   }
   const T* columns = values;
   if (task.cols > 1 || task.value_stride > 1 || count < tile_keys)
-    columns = turn(values, task.value_stride, count, task.cols, task.scratch + task.dims * tile_keys);
+    columns = transpose(values, task.value_stride, count, task.cols, task.scratch + task.dims * tile_keys);
   for (std::size_t c = 0; c < task.cols; ++c) {
     Group<T> s = broadcast_group(T(0)), low = broadcast_group(task.smallest[c]),
              high = broadcast_group(task.largest[c]);
@@ -128,7 +128,7 @@ inline void stream_values(const StreamTask<T>& task, const T* values, std::size_
         high.r[i] = max(x, high.r[i]);
       }
     task.sums[1 + c] += sum_of(s);
-    widen(task, c, low, high);
+    widen_range(task, c, low, high);
   }
 }
 
@@ -143,8 +143,8 @@ inline void stream_line(const StreamTask<T>& task, std::size_t count) {
   for (std::size_t key = 0; key < count; key += tile_keys) {
     Group<T> weight = broadcast_group(T(0)), weighted = weight;
     const T *keys = task.keys + key * task.key_stride, *values = task.values + key * task.value_stride;
-    if (task.key_stride > 1) keys = turn(keys, task.key_stride, tile_keys, 1, task.scratch);
-    if (task.value_stride > 1) values = turn(values, task.value_stride, tile_keys, 1, task.scratch + tile_keys);
+    if (task.key_stride > 1) keys = transpose(keys, task.key_stride, tile_keys, 1, task.scratch);
+    if (task.value_stride > 1) values = transpose(values, task.value_stride, tile_keys, 1, task.scratch + tile_keys);
     for (std::size_t j = 0; j < tile_keys; j += 16) {
       // A kilobyte ahead: 7 % less on a million keys. Waiting operations keep the core from looking so far.
       __builtin_prefetch(keys + j + 1024 / sizeof(T));
@@ -171,7 +171,7 @@ inline void stream_line(const StreamTask<T>& task, std::size_t count) {
     task.sums[1] += static_cast<double>(totals[2][i]) + static_cast<double>(totals[3][i]);
   }
   check_distance(task, distance);
-  widen(task, 0, low, high);
+  widen_range(task, 0, low, high);
 }
 
 template <class T>

@@ -72,12 +72,12 @@ int probe(const std::string& what) try {
   if (execute(what)) {
     std::cout << "executed";
   } else if (what == "isa") {
-    std::cout << name(active_isa());
+    std::cout << to_string(active_isa());
   } else if (what == "supported") {
-    for (const Isa isa : supported_isas()) std::cout << name(isa) << ' ';
+    for (const Isa isa : supported_isas()) std::cout << to_string(isa) << ' ';
   } else if (what == "scoped") {  // inside a ScopedIsa the environment does not matter
     ScopedIsa scoped(Isa::scalar);
-    std::cout << name(active_isa());
+    std::cout << to_string(active_isa());
   } else if (what == "threads") {
     std::cout << thread_count();
   } else if (what == "threads=3") {

@@ -28,7 +28,7 @@ class IsaTest : public ::testing::TestWithParam<Isa> {
   std::optional<ScopedIsa> scoped_;
 };
 
-inline std::string isa_name(const ::testing::TestParamInfo<Isa>& info) { return name(info.param); }
+inline std::string isa_name(const ::testing::TestParamInfo<Isa>& info) { return to_string(info.param); }
 
 }  // namespace attnpool::test
 

@@ -9,7 +9,7 @@ namespace attnpool::test {
 enum class Layout { uniform, clusters, ties, outlier, all_equal, two_far_groups };
 inline constexpr std::array layouts = {Layout::uniform, Layout::clusters,  Layout::ties,
                                        Layout::outlier, Layout::all_equal, Layout::two_far_groups};
-inline const char* name(Layout layout) {
+inline const char* to_string(Layout layout) {
   constexpr std::array names = {"uniform", "clusters", "ties", "outlier", "all_equal", "two_far_groups"};
   return names[static_cast<std::size_t>(layout)];
 }

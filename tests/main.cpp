@@ -16,7 +16,7 @@ class IsaReport : public ::testing::Environment {
     int total = 0;
     std::cout << "[ ISAs     ]";
     for (Isa isa : compiled_isas()) {
-      std::cout << ' ' << name(isa) << ": " << tests_run()[isa];
+      std::cout << ' ' << to_string(isa) << ": " << tests_run()[isa];
       total += tests_run()[isa];
     }
     std::cout << " tests\n";
@@ -24,7 +24,7 @@ class IsaReport : public ::testing::Environment {
     if (required == nullptr || total == 0) return;
     std::istringstream names(required);
     for (std::string isa; std::getline(names, isa, ',');)
-      EXPECT_GT(tests_run()[isa_from_name(isa.c_str())], 0) << "no test ran on " << isa << " (ATTNPOOL_REQUIRE_ISA)";
+      EXPECT_GT(tests_run()[from_string<Isa>(isa.c_str())], 0) << "no test ran on " << isa << " (ATTNPOOL_REQUIRE_ISA)";
   }
 };
 

@@ -60,7 +60,7 @@ TEST_P(Accuracy, RandomShapesStayWithinTheBound) {
       worst = std::max(worst, expect_pooled(problem, problem.pool()));
     }
   });
-  std::cout << "[ accuracy ] " << name(active_isa()) << ": " << 2 * shape_count() << " shapes, at most " << worst
+  std::cout << "[ accuracy ] " << to_string(active_isa()) << ": " << 2 * shape_count() << " shapes, at most " << worst
             << " of the bound\n";
 }
 
@@ -86,7 +86,7 @@ TEST_P(Accuracy, AtMostTwiceTheErrorOfThePlainFormula) {
       if (theirs > epsilon<float>) worst = std::max(worst, ours / theirs);
     }
   }
-  std::cout << "[ accuracy ] " << name(active_isa()) << ": at most " << worst
+  std::cout << "[ accuracy ] " << to_string(active_isa()) << ": at most " << worst
             << " times the error of the plain formula\n";
 }
 

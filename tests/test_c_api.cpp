@@ -317,42 +317,42 @@ TEST(CApi, PlansWeightsBoundsAndReport) {
     w[3] = 0;
     return w;
   }();
-  for (const int plan : {ATTNPOOL_PLAN_DENSE, ATTNPOOL_PLAN_PRUNED, ATTNPOOL_PLAN_GRID}) {
+  for (const int algorithm : {ATTNPOOL_ALGORITHM_DENSE, ATTNPOOL_ALGORITHM_PRUNED, ATTNPOOL_ALGORITHM_GRID}) {
     std::vector<double> want_bounds(200), bounds(200);
     Report want_report;
-    problem.options.plan = static_cast<Plan>(plan);
+    problem.options.algorithm = static_cast<Algorithm>(algorithm);
     problem.options.tolerance = 1e-7;
     problem.options.key_weights = weights;
-    problem.options.bounds = want_bounds;
+    problem.options.error_bounds = want_bounds;
     problem.options.report = &want_report;
     const auto want = problem.pool();
 
     attnpool_report report = {-1, 0, 0};
     attnpool_options options = attnpool_options_default();
-    options.plan = plan;
+    options.algorithm = algorithm;
     options.tolerance = 1e-7;
     options.key_weights = weights.data();
     options.key_weights_count = weights.size();
-    options.bounds = bounds.data();
-    options.bounds_count = bounds.size();
+    options.error_bounds = bounds.data();
+    options.error_bounds_count = bounds.size();
     options.report = &report;
     Matrix<double> out(200, 1);
     expect_ok(attnpool_pool_f64(in(problem.queries), in(problem.keys), in(problem.values), problem.score.w().data(), 1,
                                 test::out(out), &options),
               "pool");
-    EXPECT_TRUE(same_bits(out, want)) << plan;
-    EXPECT_EQ(bounds, want_bounds) << plan;
-    EXPECT_EQ(report.plan, plan);
-    EXPECT_EQ(report.handed_over, want_report.handed_over);
-    EXPECT_EQ(report.bound, want_report.bound);
+    EXPECT_TRUE(same_bits(out, want)) << algorithm;
+    EXPECT_EQ(bounds, want_bounds) << algorithm;
+    EXPECT_EQ(report.algorithm, algorithm);
+    EXPECT_EQ(report.fallback_queries, want_report.fallback_queries);
+    EXPECT_EQ(report.error_bound, want_report.error_bound);
 
     FitOptions fit_options;
-    fit_options.plan = static_cast<Plan>(plan);
+    fit_options.algorithm = static_cast<Algorithm>(algorithm);
     fit_options.key_weights = weights;
     fit_options.w0 = {1.0};
     const FitResult fitted = fit<double>(problem.keys.in(), problem.values.in(), fit_options);
     attnpool_fit_options c_options = attnpool_fit_options_default();
-    c_options.plan = plan;
+    c_options.algorithm = algorithm;
     c_options.key_weights = weights.data();
     c_options.key_weights_count = weights.size();
     const double w0 = 1;
@@ -360,7 +360,7 @@ TEST(CApi, PlansWeightsBoundsAndReport) {
     c_options.w0_count = 1;
     attnpool_fit_result* result = nullptr;
     expect_ok(attnpool_fit_f64(in(problem.keys), in(problem.values), &c_options, &result), "fit");
-    EXPECT_EQ(result->w[0], fitted.w[0]) << plan;
+    EXPECT_EQ(result->w[0], fitted.w[0]) << algorithm;
     attnpool_fit_result_destroy(result);
   }
 }
@@ -387,7 +387,7 @@ attnpool_status long_pool(attnpool_progress progress, void* user) {
   static const Matrix<double> result(30'000, 1);
   const double w = 0.05;  // wide, in many dimensions: nothing but the dense plan
   attnpool_options options = attnpool_options_default();
-  options.plan = ATTNPOOL_PLAN_DENSE;
+  options.algorithm = ATTNPOOL_ALGORITHM_DENSE;
   options.progress = progress;
   options.user = user;
   return attnpool_pool_f64(in(problem.queries), in(problem.keys), in(problem.values), &w, 1, out(result), &options);
@@ -413,7 +413,7 @@ TEST(CApi, NoExceptionOfACallbackGetsOut) {
 TEST(CApi, ACancelledFitIsAResult) {
   const auto problem = motorcycle<double>();
   attnpool_fit_options options = attnpool_fit_options_default();
-  options.plan = ATTNPOOL_PLAN_DENSE;
+  options.algorithm = ATTNPOOL_ALGORITHM_DENSE;
   Told told{0, 3};
   options.learning_rate = 1e-6;
   options.epochs = 1000;
@@ -438,7 +438,7 @@ TEST(CApi, ForcesAnIsa) {
   ASSERT_EQ(names.size(), supported_isas().size());
   EXPECT_EQ(attnpool_supported_isa(SIZE_MAX), nullptr);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    EXPECT_EQ(names[i], name(supported_isas()[i]));
+    EXPECT_EQ(names[i], to_string(supported_isas()[i]));
     expect_ok(attnpool_force_isa(names[i].c_str()), names[i]);
     EXPECT_EQ(active_isa(), supported_isas()[i]);
     expect_ok(attnpool_active_isa(&active), "active_isa");

@@ -371,18 +371,19 @@ TEST(CApiMistakes, BadPlansWeightsAndBounds) {
     EXPECT_EQ(attnpool_last_error(), want);
   };
   double some[7] = {1, 1, -1, 1, 1, 1, 1};
-  refused([](auto& o) { o.plan = 4; }, "plan: is not one of Plan's values, got 4");
-  refused([](auto& o) { o.plan = -1; }, "plan: is not one of Plan's values, got -1");
+  refused([](auto& o) { o.algorithm = 4; }, "algorithm: is not one of Algorithm's values, got 4");
+  refused([](auto& o) { o.algorithm = -1; }, "algorithm: is not one of Algorithm's values, got -1");
   refused([](auto& o) { o.tolerance = 0.5; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got 0.5");
   refused([](auto& o) { o.key_weights_count = 6; }, "key_weights: is null, of 6 entries");
-  refused([](auto& o) { o.bounds_count = 4; }, "bounds: is null, of 4 entries");
+  refused([](auto& o) { o.error_bounds_count = 4; }, "error_bounds: is null, of 4 entries");
   refused([&](auto& o) { o.key_weights = some, o.key_weights_count = 7; },
           "key_weights: must have one entry per key = 6, got 7");
   refused([&](auto& o) { o.key_weights = some, o.key_weights_count = 6; },
           "key_weights[2]: must be finite and not negative, got -1");
-  refused([&](auto& o) { o.bounds = some, o.bounds_count = 7; }, "bounds: must have one entry per query = 4, got 7");
-  refused([](auto& o) { o.plan = ATTNPOOL_PLAN_GRID, o.range = ATTNPOOL_RANGE_CAUSAL; },
-          "plan: grid cannot serve a range of keys that follows the query");
+  refused([&](auto& o) { o.error_bounds = some, o.error_bounds_count = 7; },
+          "error_bounds: must have one entry per query = 4, got 7");
+  refused([](auto& o) { o.algorithm = ATTNPOOL_ALGORITHM_GRID, o.range = ATTNPOOL_RANGE_CAUSAL; },
+          "algorithm: grid cannot serve a range of keys that follows the query");
 }
 
 // ---- messages, memory, exceptions ----------------------------------------------------------------

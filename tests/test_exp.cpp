@@ -56,9 +56,9 @@ class Judged {
   }
   void report(const std::string& what) {
     flush();
-    std::cout << "[ exp      ] " << name(active_isa()) << ", " << what << ": at most " << exp_.worst() * exp_max_ulp
-              << " ULP, " << nonpositive_.worst() * exp_nonpositive_max_ulp << " where x <= 0; hash " << std::hex
-              << hash_.value() << std::dec << '\n';
+    std::cout << "[ exp      ] " << to_string(active_isa()) << ", " << what << ": at most "
+              << exp_.worst() * exp_max_ulp << " ULP, " << nonpositive_.worst() * exp_nonpositive_max_ulp
+              << " where x <= 0; hash " << std::hex << hash_.value() << std::dec << '\n';
   }
 
  private:

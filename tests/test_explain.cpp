@@ -18,7 +18,7 @@ TEST_P(Explain, NamesTheIsaAndTheForm) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
     auto problem = Problem<T>::random(200, 300);
-    EXPECT_TRUE(says(explanation(problem), "dense on " + std::string(name(active_isa())))) << explanation(problem);
+    EXPECT_TRUE(says(explanation(problem), "dense on " + std::string(to_string(active_isa())))) << explanation(problem);
     EXPECT_TRUE(says(explanation(problem), "scaled beforehand")) << explanation(problem);
     EXPECT_TRUE(says(explanation(problem), "4 of 4 blocks need no clamp")) << explanation(problem);
     problem.score = Gaussian(100.0);  // the keys now reach 250 bandwidths from their centre

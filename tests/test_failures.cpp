@@ -65,13 +65,13 @@ TEST(Failures, EveryAllocationOfEveryFunction) {  // routines allocate nothing: 
       const auto run_some = [&](const char* name, const std::function<void()>& call) {
         total += fail_each(name, call, 25);
       };
-      for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
-        if (threads == 1 && plan != Plan::dense) continue;  // the same steps
+      for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
+        if (threads == 1 && algorithm != Algorithm::dense) continue;  // the same steps
         Options planned = options;
-        planned.plan = plan;
+        planned.algorithm = algorithm;
         run_some("pool", [&] { pool<T>(p, problem.keys, problem.values, Gaussian(1.0), out.view(), planned); });
-        run_some("Prepared", [&] {
-          Prepared<T> prepared(problem.keys, problem.values);
+        run_some("PoolPlan", [&] {
+          PoolPlan<T> prepared(problem.keys, problem.values);
           prepared.pool(p, Gaussian(2.0), out.view(), planned);
           prepared.leave_one_out(Gaussian(1.0), Loss::mean, true, planned);
         });

@@ -200,7 +200,7 @@ TEST_P(Fit,
       options.epochs = 50;
       const FitResult result = fit<T>(noise.keys, noise.values, options);
       expect_consistent(result);
-      EXPECT_EQ(result.stop, FitStop::diverged) << "rate " << rate << ": " << name(result.stop);
+      EXPECT_EQ(result.stop, FitStop::diverged) << "rate " << rate << ": " << to_string(result.stop);
       EXPECT_EQ(result.w, std::vector<double>{0.6}) << "rate " << rate;
       EXPECT_EQ(result.loss, result.losses[0]);
     }
@@ -346,11 +346,11 @@ TEST_P(Fit, ThreadsDoNotChangeTheBits) {
 }
 
 TEST(FitNames, OfTheReasonsToStop) {
-  EXPECT_STREQ(name(FitStop::epochs), "epochs");
-  EXPECT_STREQ(name(FitStop::converged), "converged");
-  EXPECT_STREQ(name(FitStop::diverged), "diverged");
-  EXPECT_STREQ(name(FitStop::cancelled), "cancelled");
-  EXPECT_STREQ(name(FitStop::flat), "flat");
+  EXPECT_STREQ(to_string(FitStop::epochs), "epochs");
+  EXPECT_STREQ(to_string(FitStop::converged), "converged");
+  EXPECT_STREQ(to_string(FitStop::diverged), "diverged");
+  EXPECT_STREQ(to_string(FitStop::cancelled), "cancelled");
+  EXPECT_STREQ(to_string(FitStop::flat), "flat");
 }
 
 }  // namespace

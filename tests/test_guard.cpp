@@ -59,16 +59,16 @@ void call_all(std::size_t query_count, std::size_t key_count, std::size_t dims, 
     state.finish(streamed.view());
     state.log_sum_exp(mass.data());
     if (dims <= 3) {  // the plans that reorder keys give the same answer within their bounds
-      for (const Plan plan : {Plan::pruned, Plan::grid}) {
+      for (const Algorithm algorithm : {Algorithm::pruned, Algorithm::grid}) {
         Matrix<T> planned(query_count, cols, cols + gap, edge);
         std::vector<double> bounds(query_count);
         Options options;
-        options.plan = plan;
-        options.bounds = bounds;
+        options.algorithm = algorithm;
+        options.error_bounds = bounds;
         pool<T>(p.queries, p.keys, p.values, p.score, planned.view(), options);
-        EXPECT_TRUE(all_written(planned)) << name(plan) << ", " << p.shape();
+        EXPECT_TRUE(all_written(planned)) << to_string(algorithm) << ", " << p.shape();
         for (std::size_t q = 0; q < query_count; ++q)
-          EXPECT_NEAR(planned(q, 0), out(q, 0), 4 * bounds[q] + 1e-4) << name(plan) << ", " << p.shape();
+          EXPECT_NEAR(planned(q, 0), out(q, 0), 4 * bounds[q] + 1e-4) << to_string(algorithm) << ", " << p.shape();
       }
     }
     const auto loss = loss_gradient<T>(p.queries, p.keys, p.values, out, p.score, Loss::mean);

@@ -18,12 +18,12 @@ const Isa every_isa[] = {Isa::scalar, Isa::sse2, Isa::avx2, Isa::avx512, Isa::ne
 bool contains(const std::vector<Isa>& isas, Isa isa) { return std::find(isas.begin(), isas.end(), isa) != isas.end(); }
 
 TEST(Isa, NamesGoBothWays) {
-  EXPECT_STREQ(name(Isa::scalar), "scalar");
-  EXPECT_STREQ(name(Isa::sse2), "sse2");
-  EXPECT_STREQ(name(Isa::avx2), "avx2");
-  EXPECT_STREQ(name(Isa::avx512), "avx512");
-  EXPECT_STREQ(name(Isa::neon), "neon");
-  for (const Isa isa : supported_isas()) EXPECT_EQ(isa_from_name(name(isa)), isa);
+  EXPECT_STREQ(to_string(Isa::scalar), "scalar");
+  EXPECT_STREQ(to_string(Isa::sse2), "sse2");
+  EXPECT_STREQ(to_string(Isa::avx2), "avx2");
+  EXPECT_STREQ(to_string(Isa::avx512), "avx512");
+  EXPECT_STREQ(to_string(Isa::neon), "neon");
+  for (const Isa isa : supported_isas()) EXPECT_EQ(from_string<Isa>(to_string(isa)), isa);
 }
 
 TEST(Isa, SupportedAreCompiledAndWeakestFirst) {
@@ -33,7 +33,7 @@ TEST(Isa, SupportedAreCompiledAndWeakestFirst) {
   EXPECT_EQ(supported.front(), Isa::scalar);
   EXPECT_TRUE(std::is_sorted(compiled.begin(), compiled.end()));
   EXPECT_TRUE(std::is_sorted(supported.begin(), supported.end()));
-  for (const Isa isa : supported) EXPECT_TRUE(contains(compiled, isa)) << name(isa);
+  for (const Isa isa : supported) EXPECT_TRUE(contains(compiled, isa)) << to_string(isa);
 #if defined(__x86_64__)
   EXPECT_TRUE(contains(supported, Isa::sse2));  // part of x86-64
 #elif defined(__aarch64__)
@@ -45,18 +45,18 @@ TEST(Isa, WhatContinuousIntegrationDemandsIsHere) {
   const char* required = std::getenv("ATTNPOOL_REQUIRE_ISA");
   if (required == nullptr) GTEST_SKIP() << "ATTNPOOL_REQUIRE_ISA is not set";
   std::istringstream names(required);
-  for (std::string isa; std::getline(names, isa, ',');) EXPECT_NO_THROW(isa_from_name(isa.c_str())) << isa;
+  for (std::string isa; std::getline(names, isa, ',');) EXPECT_NO_THROW(from_string<Isa>(isa.c_str())) << isa;
 }
 
 TEST(Isa, AnUnknownNameListsWhatThereIs) {
   for (const char* bad : {"", "AVX2", "avx", "avx2 ", "mmx"}) {
     try {
-      isa_from_name(bad);
+      from_string<Isa>(bad);
       ADD_FAILURE() << "'" << bad << "' was accepted";
     } catch (const std::invalid_argument& error) {
       EXPECT_NE(std::string(error.what()).find(bad), std::string::npos) << error.what();
       for (const Isa isa : supported_isas())
-        EXPECT_NE(std::string(error.what()).find(name(isa)), std::string::npos) << error.what();
+        EXPECT_NE(std::string(error.what()).find(to_string(isa)), std::string::npos) << error.what();
     }
   }
 }
@@ -82,8 +82,8 @@ TEST(Isa, AnUnsupportedOneIsRefusedAndChangesNothing) {
   const Isa before = active_isa();
   for (const Isa isa : every_isa) {
     if (contains(supported_isas(), isa)) continue;
-    EXPECT_THROW(ScopedIsa{isa}, std::invalid_argument) << name(isa);
-    EXPECT_THROW(isa_from_name(name(isa)), std::invalid_argument) << name(isa);
+    EXPECT_THROW(ScopedIsa{isa}, std::invalid_argument) << to_string(isa);
+    EXPECT_THROW(from_string<Isa>(to_string(isa)), std::invalid_argument) << to_string(isa);
     EXPECT_EQ(active_isa(), before);
   }
 }
@@ -93,21 +93,21 @@ TEST(Isa, AnUnsupportedOneIsRefusedAndChangesNothing) {
 
 TEST(Isa, TheEnvironmentForcesOne) {
   for (const Isa isa : supported_isas()) {
-    const ChildResult child = run_probe("isa", {std::string("ATTNPOOL_ISA=") + name(isa)});
+    const ChildResult child = run_probe("isa", {std::string("ATTNPOOL_ISA=") + to_string(isa)});
     SKIP_UNLESS_STARTED(child);
     EXPECT_EQ(child.status, 0) << child.output;
-    EXPECT_EQ(child.output, name(isa));
+    EXPECT_EQ(child.output, to_string(isa));
   }
 }
 
 TEST(Isa, WithoutItTheBestSupportedIsUsed) {
   const ChildResult child = run_probe("isa", {"ATTNPOOL_ISA="});
   SKIP_UNLESS_STARTED(child);
-  EXPECT_EQ(child.output, name(supported_isas().back()));
+  EXPECT_EQ(child.output, to_string(supported_isas().back()));
 }
 
 TEST(Isa, AScopeIsStrongerThanTheEnvironment) {
-  const ChildResult child = run_probe("scoped", {std::string("ATTNPOOL_ISA=") + name(supported_isas().back())});
+  const ChildResult child = run_probe("scoped", {std::string("ATTNPOOL_ISA=") + to_string(supported_isas().back())});
   SKIP_UNLESS_STARTED(child);
   EXPECT_EQ(child.output, "scalar");
 }
@@ -115,7 +115,7 @@ TEST(Isa, AScopeIsStrongerThanTheEnvironment) {
 TEST(Isa, ABadEnvironmentFailsEveryCall) {
   std::vector<std::string> bad = {"mmx", "AVX2", "avx2,avx512"};
   for (const Isa isa : every_isa)
-    if (!contains(supported_isas(), isa)) bad.push_back(name(isa));
+    if (!contains(supported_isas(), isa)) bad.push_back(to_string(isa));
   for (const std::string& value : bad)
     for (const char* what : thinned({"isa", "pool", "pool_gradient", "attention_weights", "loss_gradient", "fit",
                                      "update", "exp", "exp_nonpositive", "softmax", "log_sum_exp"})) {
@@ -232,13 +232,13 @@ void expect_same_bits(const char* type) {
       ++tests_run()[active_isa()];
       const auto got = hashes<T>();
       if (first_name == nullptr) {
-        first = got, first_name = name(isa);
+        first = got, first_name = to_string(isa);
         for (const auto& [function, hash] : got)
           std::cout << "[ hash     ] " << function << '<' << type << "> " << family << ": " << std::hex << hash
                     << std::dec << '\n';
       }
       for (const auto& [function, hash] : got)
-        EXPECT_EQ(hash, first[function]) << function << "<" << type << ">: " << name(isa) << " differs from "
+        EXPECT_EQ(hash, first[function]) << function << "<" << type << ">: " << to_string(isa) << " differs from "
                                          << first_name;
     }
   }

@@ -1,6 +1,6 @@
 // Key weights of any ratio: every answer is the weighted mean of the formula in real numbers, by every plan, in states,
 // gradients and attention weights; options are honoured or refused, and those that only observe change no bit.
-#include <attnpool/prepared.hpp>
+#include <attnpool/pool_plan.hpp>
 #include <attnpool/reference.hpp>
 #include <attnpool/state.hpp>
 #include <cmath>
@@ -56,7 +56,7 @@ void expect_within_own_bounds(const Problem<T>& problem, const std::string& what
   Report report;
   Matrix<T> out(problem.queries.rows(), problem.values.cols());
   Options options = problem.options;
-  options.bounds = bounds;
+  options.error_bounds = bounds;
   options.report = &report;
   pool<T>(problem.queries, problem.keys, problem.values, problem.score, out.view(), options);
   Mismatches mismatches(what + " " + problem.shape());
@@ -80,16 +80,16 @@ TEST_P(KeyWeights, EveryPlanGivesTheWeightedMeanWhateverTheRatio) {
     using T = decltype(zero);
     for (const Pattern& pattern : patterns)
       for (const std::size_t dims : {1, 2, 4})
-        for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid})
+        for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid})
           for (const bool leave_one_out : {false, true}) {
-            if (plan == Plan::grid && dims > 3) continue;
+            if (algorithm == Algorithm::grid && dims > 3) continue;
             auto problem = spread_out<T>(70, 300, dims, dims == 2 ? 3 : 1);
             if (leave_one_out) problem.queries = problem.keys;
             const std::vector<double> weights = weights_of(pattern, 300);
             problem.options.key_weights = weights;
-            problem.options.plan = plan;
+            problem.options.algorithm = algorithm;
             if (leave_one_out) problem.options.range = KeyRange::all_but_self();
-            expect_within_own_bounds(problem, std::string(pattern.name) + ", " + name(plan));
+            expect_within_own_bounds(problem, std::string(pattern.name) + ", " + to_string(algorithm));
           }
   });
 }
@@ -111,7 +111,7 @@ TEST_P(KeyWeights, RangesAndManyKeysToo) {
     for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = std::exp2(-static_cast<double>(k) / 20);
     many.options.key_weights = weights;
     many.options.threads = 2;
-    many.options.plan = Plan::dense;
+    many.options.algorithm = Algorithm::dense;
     expect_within_own_bounds(many, "many keys");
   });
 }
@@ -119,18 +119,18 @@ TEST_P(KeyWeights, RangesAndManyKeysToo) {
 TEST_P(KeyWeights, ScalesByPowersOfTwoChangeNoBit) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
+    for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
       auto problem = spread_out<T>(70, 300, 1, 1);
       std::vector<double> weights(300), scaled(300);
       Random random(5);
       for (double& c : weights) c = random.uniform(0.1, 3);
-      problem.options.plan = plan;
+      problem.options.algorithm = algorithm;
       problem.options.key_weights = weights;
       const Matrix<T> want = problem.pool();
       for (const int exponent : {-1000, -300, 1, 300, 1000}) {
         for (std::size_t k = 0; k < 300; ++k) scaled[k] = std::ldexp(weights[k], exponent);
         problem.options.key_weights = scaled;
-        EXPECT_TRUE(same_bits(problem.pool(), want)) << name(plan) << " 2^" << exponent;
+        EXPECT_TRUE(same_bits(problem.pool(), want)) << to_string(algorithm) << " 2^" << exponent;
       }
     }
   });
@@ -242,17 +242,17 @@ TEST_P(KeyWeights, ObserversChangeNoBit) {
     using T = decltype(zero);
     for (const std::size_t keys : {100, 32767, 32768, 33000})
       for (std::size_t queries = 1; queries <= 5; ++queries)
-        for (const Plan plan : {Plan::automatic, Plan::dense}) {
+        for (const Algorithm algorithm : {Algorithm::automatic, Algorithm::dense}) {
           auto problem = Problem<T>::random(queries, keys, 1, 2, keys + queries);
-          problem.options.plan = plan;
+          problem.options.algorithm = algorithm;
           const Matrix<T> want = problem.pool();
           Report report;
           std::vector<double> bounds(queries, -1);
           problem.options.report = &report;
           EXPECT_TRUE(same_bits(problem.pool(), want)) << problem.shape() << " with a report";
-          problem.options.bounds = bounds;
+          problem.options.error_bounds = bounds;
           EXPECT_TRUE(same_bits(problem.pool(), want)) << problem.shape() << " with bounds";
-          for (const double bound : bounds) EXPECT_TRUE(bound > 0 && bound <= report.bound) << problem.shape();
+          for (const double bound : bounds) EXPECT_TRUE(bound > 0 && bound <= report.error_bound) << problem.shape();
           problem.options.report = nullptr;
           EXPECT_TRUE(same_bits(problem.pool(), want)) << problem.shape() << " with bounds only";
           expect_within_own_bounds(problem, "few queries");
@@ -279,9 +279,9 @@ TEST(KeyWeights, WhatAFunctionDoesNotUseIsRefusedByName) {
     const std::vector<std::pair<std::string, std::function<void(Options&)>>> options = {
         {"range", [](Options& o) { o.range = KeyRange::causal(); }},
         {"key_weights", [&](Options& o) { o.key_weights = some; }},
-        {"plan", [](Options& o) { o.plan = Plan::pruned; }},
+        {"algorithm", [](Options& o) { o.algorithm = Algorithm::pruned; }},
         {"tolerance", [](Options& o) { o.tolerance = 1e-3; }},
-        {"bounds", [&](Options& o) { o.bounds = some; }},
+        {"error_bounds", [&](Options& o) { o.error_bounds = some; }},
         {"report", [&](Options& o) { o.report = &report; }}};
     for (const auto& [option, set] : options) {
       if (std::find(unused.begin(), unused.end(), option) == unused.end()) continue;
@@ -290,22 +290,22 @@ TEST(KeyWeights, WhatAFunctionDoesNotUseIsRefusedByName) {
       expect_refused([&] { call(with); }, option + ": is not an option of " + function + "()");
     }
   };
-  const std::vector<std::string> all = {"range", "key_weights", "plan", "tolerance", "bounds", "report"},
-                                 but_keys = {"plan", "tolerance", "bounds", "report"};
+  const std::vector<std::string> all = {"range", "key_weights", "algorithm", "tolerance", "error_bounds", "report"},
+                                 but_keys = {"algorithm", "tolerance", "error_bounds", "report"};
   each("softmax", all, [&](const Options& o) { softmax<double>(p.keys, out.view(), o); });
   each("log_sum_exp", all, [&](const Options& o) { log_sum_exp<double>(p.keys, out.data(), o); });
   each("attention_weights", but_keys,
        [&](const Options& o) { attention_weights<double>(p.queries, p.keys, p.score, square.view(), o); });
-  each("pool_gradient", {"bounds"}, [&](const Options& o) {
+  each("pool_gradient", {"error_bounds"}, [&](const Options& o) {
     Matrix<double> gradient(6, 1);
     pool_gradient<double>(p.queries, p.keys, p.values, p.score, out.view(), gradient.view(), o);
   });
-  each("loss_gradient", {"bounds"},
+  each("loss_gradient", {"error_bounds"},
        [&](const Options& o) { loss_gradient<double>(p.queries, p.keys, p.values, p.values, p.score, Loss::mean, o); });
   each("PoolState::update", but_keys,
        [&](const Options& o) { PoolState<double>(p.queries, 1, p.score).update(p.keys, p.values, o); });
-  each("leave_one_out", {"range", "bounds"},
-       [&](const Options& o) { Prepared<double>(p.keys, p.values).leave_one_out(p.score, Loss::mean, false, o); });
+  each("leave_one_out", {"range", "error_bounds"},
+       [&](const Options& o) { PoolPlan<double>(p.keys, p.values).leave_one_out(p.score, Loss::mean, false, o); });
   each("reference::pool", but_keys,
        [&](const Options& o) { reference::pool<double>(p.queries, p.keys, p.values, p.score, out.view(), o); });
 }
@@ -317,10 +317,10 @@ TEST(KeyWeights, ReportOfABatchCoversAllProblems) {
   std::vector<double> bounds(40, -1);
   Options options;
   options.report = &report;
-  options.bounds = bounds;
+  options.error_bounds = bounds;
   pool_batch<double>(4, p.queries, p.keys, p.values, p.score, out.view(), options);
-  EXPECT_EQ(report.plan, Plan::dense);
-  EXPECT_EQ(report.bound, *std::max_element(bounds.begin(), bounds.end()));
+  EXPECT_EQ(report.algorithm, Algorithm::dense);
+  EXPECT_EQ(report.error_bound, *std::max_element(bounds.begin(), bounds.end()));
 }
 
 }  // namespace

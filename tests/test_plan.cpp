@@ -1,6 +1,6 @@
 // Every plan gives the dense answer within the bound that it states for each query, on every layout, for every option.
 #include <attnpool/fit.hpp>
-#include <attnpool/prepared.hpp>
+#include <attnpool/pool_plan.hpp>
 
 #include "isa_param.hpp"
 #include "layouts.hpp"
@@ -24,7 +24,7 @@ template <class T>
 Answer<T> answer(const Problem<T>& problem) {
   Answer<T> a{{problem.queries.rows(), problem.values.cols()}, std::vector<double>(problem.queries.rows(), nan), {}};
   Options options = problem.options;
-  options.bounds = a.bounds;
+  options.error_bounds = a.bounds;
   options.report = &a.report;
   pool<T>(problem.queries, problem.keys, problem.values, problem.score, a.out.view(), options);
   return a;
@@ -50,7 +50,7 @@ double expect_within_bounds(const Problem<T>& problem, const Answer<T>& a, const
       mismatches.check(static_cast<double>(std::abs(Real(a.out(q, v)) - want)),
                        a.bounds[q] * value_range(problem.values, v) + epsilon<T> * largest, at(q, v), a.out(q, v),
                        want);
-      EXPECT_LE(a.bounds[q], a.report.bound) << what << " query " << q;
+      EXPECT_LE(a.bounds[q], a.report.error_bound) << what << " query " << q;
     }
   }
   return mismatches.worst();
@@ -68,17 +68,17 @@ TEST_P(PlanTest, GridHoldsItsBoundsOnEveryLayout) {
           auto problem = problem_of<T>(layout, scaled(150, 10), scaled(700, 200), dims, dims == 2 ? 2 : 1);
           problem.score = Gaussian(1 / h);
           if (dims == 2) problem.score = Gaussian({1 / h, -0.5 / h});
-          problem.options.plan = Plan::grid;
+          problem.options.algorithm = Algorithm::grid;
           problem.options.tolerance = dims == 3 ? 1e-4 : dims == 2 || sizeof(T) == 4 ? 1e-6 : 1e-9;
           const Answer<T> a = answer(problem);
-          const std::string what = std::string("grid ") + name(layout) + " h=" + std::to_string(h);
-          EXPECT_EQ(a.report.plan, Plan::grid);
+          const std::string what = std::string("grid ") + to_string(layout) + " h=" + std::to_string(h);
+          EXPECT_EQ(a.report.algorithm, Algorithm::grid);
           expect_within_bounds(problem, a, what);
           std::size_t within = 0;
           for (const double bound : a.bounds) within += bound <= problem.options.tolerance;
-          EXPECT_GE(within + a.report.handed_over, problem.queries.rows()) << what;
+          EXPECT_GE(within + a.report.fallback_queries, problem.queries.rows()) << what;
           if (layout == Layout::uniform && h == 0.4 && dims == 1) {
-            EXPECT_LT(a.report.handed_over, problem.queries.rows() / 4) << what;
+            EXPECT_LT(a.report.fallback_queries, problem.queries.rows() / 4) << what;
           }
         }
   });
@@ -87,13 +87,13 @@ TEST_P(PlanTest, GridHoldsItsBoundsOnEveryLayout) {
 TEST_P(PlanTest, GridServesEveryTolerance) {
   auto problem = problem_of<double>(Layout::uniform, scaled(200, 50), scaled(3000, 500));
   problem.score = Gaussian(8.0);
-  problem.options.plan = Plan::grid;
+  problem.options.algorithm = Algorithm::grid;
   double looser = 1;
   for (const double tolerance : {0.1, 1e-3, 1e-5, 1e-7, 1e-9, 1e-11, 1e-12}) {
     problem.options.tolerance = tolerance;
     const Answer<double> a = answer(problem);
     expect_within_bounds(problem, a, "tolerance " + std::to_string(tolerance));
-    EXPECT_LT(a.report.handed_over, problem.queries.rows() / 5) << tolerance;
+    EXPECT_LT(a.report.fallback_queries, problem.queries.rows() / 5) << tolerance;
     double error = 0;
     for (std::size_t q = 0; q < problem.queries.rows(); ++q)
       error = std::max(error, static_cast<double>(std::abs(Real(a.out(q, 0)) - weighted_oracle(problem, q, 0))));
@@ -103,7 +103,7 @@ TEST_P(PlanTest, GridServesEveryTolerance) {
   // Two dimensions, with odd and even numbers of terms.
   problem = problem_of<double>(Layout::uniform, 30, scaled(800, 200), 2);
   problem.score = Gaussian(1.0);
-  problem.options.plan = Plan::grid;
+  problem.options.algorithm = Algorithm::grid;
   for (double tolerance = 0.03; tolerance > 1e-10; tolerance /= test_scale() < 100 ? 5 : 125) {
     problem.options.tolerance = tolerance;
     expect_within_bounds(problem, answer(problem), "tolerance " + std::to_string(tolerance));
@@ -118,10 +118,10 @@ TEST_P(PlanTest, PrunedHoldsItsBoundsOnEveryLayout) {
         for (const double h : {0.003, 0.1, 3.0}) {
           auto problem = problem_of<T>(layout, scaled(60, 10), scaled(500, 150), dims, dims == 2 ? 3 : 1);
           problem.score = Gaussian(1 / h);
-          problem.options.plan = Plan::pruned;
+          problem.options.algorithm = Algorithm::pruned;
           const Answer<T> a = answer(problem);
-          EXPECT_EQ(a.report.plan, Plan::pruned);
-          expect_within_bounds(problem, a, std::string("pruned ") + name(layout) + " h=" + std::to_string(h));
+          EXPECT_EQ(a.report.algorithm, Algorithm::pruned);
+          expect_within_bounds(problem, a, std::string("pruned ") + to_string(layout) + " h=" + std::to_string(h));
         }
   });
 }
@@ -134,7 +134,7 @@ TEST_P(PlanTest, LeaveOneOutAndKeyWeightsOnEveryPlan) {
     Random random(7);
     for (double& c : weights) c = random.below(4) == 0 ? 0 : random.uniform(0, 3);
     weights[5] = 1e-9;
-    for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid})
+    for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid})
       for (const Layout layout : layouts)
         for (const double h : {0.03, 0.5})
           for (const int kind : {1, 2, 3}) {  // leave-one-out, weights, both
@@ -143,19 +143,19 @@ TEST_P(PlanTest, LeaveOneOutAndKeyWeightsOnEveryPlan) {
             if (kind != 2) problem.options.range = KeyRange::all_but_self();
             if (kind != 1) problem.options.key_weights = weights;
             problem.score = Gaussian(1 / h);
-            problem.options.plan = plan;
+            problem.options.algorithm = algorithm;
             problem.options.tolerance = sizeof(T) == 4 ? 1e-6 : 1e-10;
-            expect_within_bounds(
-                problem, answer(problem),
-                std::string(attnpool::name(plan)) + " " + name(layout) + " kind " + std::to_string(kind));
+            expect_within_bounds(problem, answer(problem),
+                                 std::string(attnpool::to_string(algorithm)) + " " + to_string(layout) + " kind " +
+                                     std::to_string(kind));
           }
     // The key left out need not be where the query is.
     auto problem = problem_of<T>(Layout::uniform, scaled(300, 30), scaled(400, 100));
     problem.options.range = KeyRange::all_but_self(50);
     problem.score = Gaussian(1.5);
-    for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
-      problem.options.plan = plan;
-      expect_within_bounds(problem, answer(problem), std::string(attnpool::name(plan)) + " offset");
+    for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
+      problem.options.algorithm = algorithm;
+      expect_within_bounds(problem, answer(problem), std::string(attnpool::to_string(algorithm)) + " offset");
     }
   });
 }
@@ -177,16 +177,17 @@ TEST_P(PlanTest, KeyWeightsAreRepetitions) {
     many.values(i, 0) = problem.values(repeated[i], 0);
   }
   problem.options.key_weights = weights;
-  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
-    problem.options.plan = plan;
+  for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
+    problem.options.algorithm = algorithm;
     const auto a = problem.pool(), b = many.pool();
-    for (std::size_t q = 0; q < 40; ++q) EXPECT_NEAR(a(q, 0), b(q, 0), 1e-10) << attnpool::name(plan) << " " << q;
+    for (std::size_t q = 0; q < 40; ++q)
+      EXPECT_NEAR(a(q, 0), b(q, 0), 1e-10) << attnpool::to_string(algorithm) << " " << q;
   }
   weights.assign(60, 0.0);
-  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
-    problem.options.plan = plan;
+  for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
+    problem.options.algorithm = algorithm;
     const auto nothing = problem.pool();
-    for (std::size_t q = 0; q < 40; ++q) EXPECT_TRUE(std::isnan(nothing(q, 0))) << attnpool::name(plan);
+    for (std::size_t q = 0; q < 40; ++q) EXPECT_TRUE(std::isnan(nothing(q, 0))) << attnpool::to_string(algorithm);
   }
 }
 
@@ -199,18 +200,19 @@ TEST_P(PlanTest, DerivativesAgreeOnEveryPlan) {
       const double w = dims == 3 && test_scale() >= 100 ? 0.4 : 1.7;  // fewer boxes
       problem.score = per_dimension ? Gaussian(std::vector<double>(dims, w)) : Gaussian(w);
       const OracleLoss want = oracle_loss(problem, problem.values, Loss::mean);
-      for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
-        problem.options.plan = plan;
+      for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
+        problem.options.algorithm = algorithm;
         problem.options.tolerance = dims == 3 ? 1e-5 : 1e-9;
-        const double allowed = plan == Plan::grid ? 10 * problem.options.tolerance : 1e-11;
+        const double allowed = algorithm == Algorithm::grid ? 10 * problem.options.tolerance : 1e-11;
         const LossAndGradient got =
             loss_gradient<double>(problem.queries.in(), problem.keys.in(), problem.values.in(), problem.values.in(),
                                   problem.score, Loss::mean, problem.options);
-        EXPECT_NEAR(got.loss, static_cast<double>(want.loss), allowed) << attnpool::name(plan) << " D=" << dims;
+        EXPECT_NEAR(got.loss, static_cast<double>(want.loss), allowed)
+            << attnpool::to_string(algorithm) << " D=" << dims;
         ASSERT_EQ(got.gradient.size(), want.gradient.size());
         for (std::size_t p = 0; p < got.gradient.size(); ++p)
           EXPECT_NEAR(got.gradient[p], static_cast<double>(want.gradient[p]), allowed)
-              << attnpool::name(plan) << " D=" << dims << " p=" << p;
+              << attnpool::to_string(algorithm) << " D=" << dims << " p=" << p;
       }
     }
 }
@@ -221,30 +223,31 @@ TEST_P(PlanTest, FitLearnsTheSameOnEveryPlan) {
   options.w0 = {1.0};
   options.learning_rate = 20;
   options.epochs = 10;
-  options.plan = Plan::dense;
+  options.algorithm = Algorithm::dense;
   const FitResult dense = fit<double>(problem.keys.in(), problem.values.in(), options);
   EXPECT_NE(dense.w, options.w0);
-  for (const Plan plan : {Plan::pruned, Plan::grid}) {
-    options.plan = plan;
+  for (const Algorithm algorithm : {Algorithm::pruned, Algorithm::grid}) {
+    options.algorithm = algorithm;
     const FitResult got = fit<double>(problem.keys.in(), problem.values.in(), options);
-    EXPECT_NEAR(got.w[0], dense.w[0], 1e-7) << attnpool::name(plan);
-    EXPECT_NEAR(got.loss, dense.loss, 1e-9) << attnpool::name(plan);
+    EXPECT_NEAR(got.w[0], dense.w[0], 1e-7) << attnpool::to_string(algorithm);
+    EXPECT_NEAR(got.loss, dense.loss, 1e-9) << attnpool::to_string(algorithm);
   }
 }
 
 TEST_P(PlanTest, SameBitsForAnyThreadCount) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);
-    for (const Plan plan : {Plan::automatic, Plan::pruned, Plan::grid})
+    for (const Algorithm algorithm : {Algorithm::automatic, Algorithm::pruned, Algorithm::grid})
       for (const std::size_t dims : {1, 2}) {
         auto problem = problem_of<T>(Layout::uniform, scaled(3'000, 500), scaled(20'000, 2000), dims);
         problem.score = Gaussian(5.0);
-        problem.options.plan = plan;
+        problem.options.algorithm = algorithm;
         problem.options.threads = 1;
         const auto one = problem.pool();
         for (const int threads : test_scale() < 100 ? std::vector{2, 3, 7} : std::vector{3}) {
           problem.options.threads = threads;
-          EXPECT_TRUE(same_bits(problem.pool(), one)) << attnpool::name(plan) << " D=" << dims << " " << threads;
+          EXPECT_TRUE(same_bits(problem.pool(), one))
+              << attnpool::to_string(algorithm) << " D=" << dims << " " << threads;
         }
       }
   });
@@ -261,10 +264,10 @@ TEST_P(PlanTest, AValidLengthIsAShorterProblem) {
     shorter.values(k, 0) = problem.values(k, 0);
   }
   problem.options.range = KeyRange::first(500);
-  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
-    problem.options.plan = shorter.options.plan = plan;
+  for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
+    problem.options.algorithm = shorter.options.algorithm = algorithm;
     const auto a = problem.pool(), b = shorter.pool();
-    for (std::size_t q = 0; q < 100; ++q) EXPECT_NEAR(a(q, 0), b(q, 0), 1e-10) << attnpool::name(plan);
+    for (std::size_t q = 0; q < 100; ++q) EXPECT_NEAR(a(q, 0), b(q, 0), 1e-10) << attnpool::to_string(algorithm);
   }
 }
 
@@ -274,21 +277,21 @@ TEST_P(PlanTest, WhatIsNotFiniteIsDefinedOnEveryPlan) {
   problem.queries(8, 1) = infinity;
   problem.queries(9, 0) = 1e300;
   problem.queries(10, 0) = -1e6;
-  for (const Plan plan : {Plan::dense, Plan::pruned, Plan::grid}) {
-    problem.options.plan = plan;
+  for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
+    problem.options.algorithm = algorithm;
     const Answer<double> a = answer(problem);
     for (const std::size_t q : {7, 8}) {
-      EXPECT_TRUE(std::isnan(a.out(q, 0))) << attnpool::name(plan) << " " << q;
-      EXPECT_TRUE(std::isnan(a.bounds[q])) << attnpool::name(plan) << " " << q;
+      EXPECT_TRUE(std::isnan(a.out(q, 0))) << attnpool::to_string(algorithm) << " " << q;
+      EXPECT_TRUE(std::isnan(a.bounds[q])) << attnpool::to_string(algorithm) << " " << q;
     }
     for (const std::size_t q : {6, 9, 10, 11})
       EXPECT_NEAR(a.out(q, 0), static_cast<double>(weighted_oracle(problem, q, 0)), 1e-9)
-          << attnpool::name(plan) << " " << q;
+          << attnpool::to_string(algorithm) << " " << q;
     auto with_nan = problem;
     with_nan.values(3, 0) = nan;
-    EXPECT_TRUE(std::isnan(with_nan.pool()(0, 0))) << attnpool::name(plan);
+    EXPECT_TRUE(std::isnan(with_nan.pool()(0, 0))) << attnpool::to_string(algorithm);
     with_nan.values(3, 0) = infinity;
-    EXPECT_EQ(with_nan.pool()(0, 0), infinity) << attnpool::name(plan);
+    EXPECT_EQ(with_nan.pool()(0, 0), infinity) << attnpool::to_string(algorithm);
   }
 }
 
@@ -299,19 +302,19 @@ TEST_P(PlanTest, PreparedKeysServeManyCalls) {
     std::vector<double> weights(problem.keys.rows(), 2.0);
     weights[0] = 0;
     for (const bool weighted : {false, true}) {
-      Prepared<T> prepared(problem.keys, problem.values,
+      PoolPlan<T> prepared(problem.keys, problem.values,
                            weighted ? std::span<const double>(weights) : std::span<const double>());
-      for (const Plan plan : {Plan::automatic, Plan::grid, Plan::pruned, Plan::dense})
+      for (const Algorithm algorithm : {Algorithm::automatic, Algorithm::grid, Algorithm::pruned, Algorithm::dense})
         for (const double w : {1.0, 12.0, 1.0})
           for (const std::size_t count : {std::size_t{300}, std::size_t{17}, std::size_t{0}}) {
             Options options;
-            options.plan = plan;
+            options.algorithm = algorithm;
             if (count == 17) options.range = KeyRange::first(1000);
             Matrix<T> a(count, 1), b(count, 1);
             prepared.pool(problem.queries.rows(0, count), Gaussian(w), a.view(), options);
             if (weighted) options.key_weights = weights;
             pool<T>(problem.queries.rows(0, count), problem.keys, problem.values, Gaussian(w), b.view(), options);
-            EXPECT_TRUE(same_bits(a, b)) << attnpool::name(plan) << " w=" << w << " " << count;
+            EXPECT_TRUE(same_bits(a, b)) << attnpool::to_string(algorithm) << " w=" << w << " " << count;
           }
       Options options;
       options.range = KeyRange::all_but_self();
@@ -323,7 +326,7 @@ TEST_P(PlanTest, PreparedKeysServeManyCalls) {
       EXPECT_NEAR(loss.loss, want.loss, 1e-6);
       EXPECT_TRUE(loss.gradient.empty());
     }
-    Prepared<T> prepared(problem.keys, problem.values);
+    PoolPlan<T> prepared(problem.keys, problem.values);
     Options options;
     options.key_weights = weights;
     Matrix<T> out(300, 1);
@@ -337,13 +340,13 @@ TEST_P(PlanTest, BoundsComeWithEveryRange) {
     using T = decltype(zero);
     for (const KeyRange range :
          {KeyRange::causal(), KeyRange::window(5, 9), KeyRange::first(70), KeyRange::all_but_self()})
-      for (const Plan plan : {Plan::automatic, Plan::dense}) {
+      for (const Algorithm algorithm : {Algorithm::automatic, Algorithm::dense}) {
         auto problem = problem_of<T>(Layout::uniform, 150, 150, 2);
         problem.options.range = range;
-        problem.options.plan = plan;
+        problem.options.algorithm = algorithm;
         const Answer<T> a = answer(problem);
-        expect_within_bounds(problem, a, std::string(attnpool::name(plan)));
-        for (const double bound : a.bounds) EXPECT_GT(bound, 0) << attnpool::name(plan);
+        expect_within_bounds(problem, a, std::string(attnpool::to_string(algorithm)));
+        for (const double bound : a.bounds) EXPECT_GT(bound, 0) << attnpool::to_string(algorithm);
       }
   });
 }
@@ -353,12 +356,12 @@ TEST(Plan, PreparedKeysHaveNoMemory) {
   const std::size_t most = scaled(40'000, 1'000);
   const auto problem = problem_of<double>(Layout::uniform, most, scaled(4'000, 500));
   Options options;
-  options.plan = Plan::grid;
-  Prepared<double> used(problem.keys, problem.values);
+  options.algorithm = Algorithm::grid;
+  PoolPlan<double> used(problem.keys, problem.values);
   for (const std::size_t count : {most, std::size_t{30}, most / 20, most})
     for (const double tolerance : {1e-4, 1e-10}) {
       options.tolerance = tolerance;
-      Prepared<double> fresh(problem.keys, problem.values);
+      PoolPlan<double> fresh(problem.keys, problem.values);
       Matrix<double> a(count, 1), b(count, 1);
       used.pool(problem.queries.rows(0, count), Gaussian(30.0), a.view(), options);
       fresh.pool(problem.queries.rows(0, count), Gaussian(30.0), b.view(), options);
@@ -370,44 +373,44 @@ TEST(Plan, PreparedKeysHaveNoMemory) {
 TEST(Plan, AMillionCertificatesHold) {
   const std::size_t key_count = 48, query_count = scaled(1'000'000 / 48, 100);
   double tightest = 0;
-  std::size_t checked = 0, handed_over = 0;
+  std::size_t checked = 0, fallback_queries = 0;
   for (const Layout layout : layouts)
     for (const double h : {0.01, 0.05, 0.2, 1.0})
       for (const double tolerance : {1e-4, 1e-10}) {
         auto problem =
             problem_of<double>(layout, query_count, key_count, 1, 1, static_cast<std::uint64_t>(100 * h) + 3);
         problem.score = Gaussian(1 / h);
-        problem.options.plan = Plan::grid;
+        problem.options.algorithm = Algorithm::grid;
         problem.options.tolerance = tolerance;
         const Answer<double> a = answer(problem);
-        tightest = std::max(tightest, expect_within_bounds(problem, a, name(layout)));
+        tightest = std::max(tightest, expect_within_bounds(problem, a, to_string(layout)));
         checked += query_count;
-        handed_over += a.report.handed_over;
+        fallback_queries += a.report.fallback_queries;
       }
-  std::cout << "[ bounds   ] " << checked << " queries, " << handed_over << " handed over; the largest error is "
+  std::cout << "[ bounds   ] " << checked << " queries, " << fallback_queries << " handed over; the largest error is "
             << tightest << " of its bound\n";
   EXPECT_GT(tightest, 1e-3);  // a bound that says little would be of little use
 }
 
 TEST(Plan, IsChosenByCost) {
   const auto chosen = [](const Problem<double>& p) {
-    return explain<double>(p.queries, p.keys, p.values, p.score, p.options).plan;
+    return explain<double>(p.queries, p.keys, p.values, p.score, p.options).algorithm;
   };
   auto problem = Problem<double>::random(100, 100);
-  EXPECT_EQ(chosen(problem), Plan::dense);
+  EXPECT_EQ(chosen(problem), Algorithm::dense);
   problem = Problem<double>::random(50'000, 50'000);
-  EXPECT_EQ(chosen(problem), Plan::grid);
+  EXPECT_EQ(chosen(problem), Algorithm::grid);
   problem.score = Gaussian(1e6);  // most keys a bandwidth or more apart
-  EXPECT_EQ(chosen(problem), Plan::pruned);
+  EXPECT_EQ(chosen(problem), Algorithm::pruned);
   problem.options.range = KeyRange::causal();
-  EXPECT_EQ(chosen(problem), Plan::dense);
+  EXPECT_EQ(chosen(problem), Algorithm::dense);
   problem = Problem<double>::random(20'000, 20'000, 8);
   problem.score = Gaussian(0.01);  // every key counts
-  EXPECT_EQ(chosen(problem), Plan::dense);
-  problem.options.plan = Plan::pruned;
+  EXPECT_EQ(chosen(problem), Algorithm::dense);
+  problem.options.algorithm = Algorithm::pruned;
   const Explanation e = explain<double>(problem.queries, problem.keys, problem.values, problem.score, problem.options);
   EXPECT_TRUE(e.forced);
-  EXPECT_EQ(e.plan, Plan::pruned);
+  EXPECT_EQ(e.algorithm, Algorithm::pruned);
   EXPECT_EQ(e.costs.size(), 3u);
   EXPECT_EQ(e.extent.size(), 8u);
   EXPECT_NE(e.text().find("pruned, as asked"), std::string::npos) << e.text();
@@ -418,10 +421,10 @@ TEST(Plan, OneFarOutlierDoesNotTakeTheGridAway) {
   problem.keys(7, 0) = 1e12;
   problem.score = Gaussian(20.0);
   const Answer<double> a = answer(problem);
-  EXPECT_EQ(a.report.plan, Plan::grid);
-  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);  // queries beyond the keys' ends among them
+  EXPECT_EQ(a.report.algorithm, Algorithm::grid);
+  EXPECT_LT(a.report.fallback_queries, problem.queries.rows() * 3 / 10);  // queries beyond the keys' ends among them
   auto dense = problem;
-  dense.options.plan = Plan::dense;
+  dense.options.algorithm = Algorithm::dense;
   const auto want = dense.pool();
   for (std::size_t q = 0; q < problem.queries.rows(); ++q) ASSERT_NEAR(a.out(q, 0), want(q, 0), 1e-10) << q;
 }
@@ -431,9 +434,9 @@ TEST(Plan, ADimensionWithoutInfluenceHandsNothingOver) {
   auto problem = problem_of<double>(Layout::uniform, scaled(2'000, 50), scaled(20'000, 2000), 2);
   problem.keys(7, 1) = 1e12;
   problem.score = Gaussian({20.0, 0.0});
-  problem.options.plan = Plan::grid;
+  problem.options.algorithm = Algorithm::grid;
   const Answer<double> a = answer(problem);
-  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);
+  EXPECT_LT(a.report.fallback_queries, problem.queries.rows() * 3 / 10);
   expect_within_bounds(problem, a, "w of one dimension is 0");
 }
 
@@ -442,9 +445,9 @@ TEST(Plan, KeysFarFromZeroKeepTheGrid) {
   auto problem = problem_of<double>(Layout::uniform, scaled(500, 100), scaled(20'000, 2000));
   for (std::size_t k = 0; k < problem.keys.rows(); ++k) problem.keys(k, 0) = 1.6e9 + 100 * problem.keys(k, 0);
   for (std::size_t q = 0; q < problem.queries.rows(); ++q) problem.queries(q, 0) = 1.6e9 + 100 * problem.queries(q, 0);
-  problem.options.plan = Plan::grid;
+  problem.options.algorithm = Algorithm::grid;
   const Answer<double> a = answer(problem);
-  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);
+  EXPECT_LT(a.report.fallback_queries, problem.queries.rows() * 3 / 10);
   expect_within_bounds(problem, a, "far from zero");
 }
 
@@ -453,9 +456,9 @@ TEST(Plan, ManyTiesKeepTheGrid) {
   auto problem = problem_of<double>(Layout::uniform, scaled(200, 100), scaled(1'000'000, 5'000));
   for (std::size_t k = 0; k < problem.keys.rows(); k += 2) problem.keys(k, 0) = 2.5;
   problem.score = Gaussian(50.0);
-  problem.options.plan = Plan::grid;
+  problem.options.algorithm = Algorithm::grid;
   const Answer<double> a = answer(problem);
-  EXPECT_LT(a.report.handed_over, problem.queries.rows() * 3 / 10);
+  EXPECT_LT(a.report.fallback_queries, problem.queries.rows() * 3 / 10);
   expect_within_bounds(problem, a, "half of them tied");
 }
 
@@ -490,24 +493,25 @@ TEST(Plan, BadOptionsAreNamed) {
   };
   const std::vector<double> five(5, 1.0), negative{1, 2, -3, 4, 5, 6}, not_finite{1, 2, 3, nan, 5, 6};
   std::vector<double> six(6);
-  with([](Options& o) { o.plan = Plan::grid; }, "plan: grid needs at most 3 dimensions, got 4");
-  with([](Options& o) { o.plan = static_cast<Plan>(9); }, "plan: is not one of Plan's values, got 9");
+  with([](Options& o) { o.algorithm = Algorithm::grid; }, "algorithm: grid needs at most 3 dimensions, got 4");
+  with([](Options& o) { o.algorithm = static_cast<Algorithm>(9); },
+       "algorithm: is not one of Algorithm's values, got 9");
   with(
       [](Options& o) {
-        o.plan = Plan::pruned;
+        o.algorithm = Algorithm::pruned;
         o.range = KeyRange::causal();
       },
-      "plan: pruned cannot serve a range of keys that follows the query");
+      "algorithm: pruned cannot serve a range of keys that follows the query");
   with([](Options& o) { o.tolerance = 1e-13; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got 1e-13");
   with([](Options& o) { o.tolerance = -1; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got -1");
   with([](Options& o) { o.tolerance = nan; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got nan");
   with([&](Options& o) { o.key_weights = five; }, "key_weights: must have one entry per key = 6, got 5");
   with([&](Options& o) { o.key_weights = negative; }, "key_weights[2]: must be finite and not negative, got -3");
   with([&](Options& o) { o.key_weights = not_finite; }, "key_weights[3]: must be finite and not negative, got nan");
-  with([&](Options& o) { o.bounds = six; }, "bounds: must have one entry per query = 5, got 6");
+  with([&](Options& o) { o.error_bounds = six; }, "error_bounds: must have one entry per query = 5, got 6");
   auto huge = Problem<double>::random(5, 6);
   huge.score = Gaussian(1e12);
-  huge.options.plan = Plan::grid;
+  huge.options.algorithm = Algorithm::grid;
   EXPECT_THROW(huge.pool(), std::invalid_argument);
 }
 

@@ -83,7 +83,7 @@ TEST_P(Threads, AQueryAloneGivesTheSameBitsAsInAnyBatch) {
         if (dims == 6) whole.score = Gaussian(0.3);
         for (std::size_t q = 3; q < 67; q += 9)
           whole.queries(q, 0) = T(500) * static_cast<T>(q);  // some neighbours are far
-        whole.options.plan = Plan::dense;
+        whole.options.algorithm = Algorithm::dense;
         const auto batch = whole.pool();
         const auto slice = [&](std::size_t first, std::size_t count) {
           Matrix<T> out(count, 3);
@@ -105,7 +105,7 @@ TEST_P(Threads, AQueryAloneWithItsOwnRangeToo) {
     using T = decltype(zero);
     for (const std::size_t key_count : {20, 300, 9000}) {
       auto whole = Problem<T>::random(40, key_count, 1, 1);
-      whole.options.plan = Plan::dense;
+      whole.options.algorithm = Algorithm::dense;
       for (const bool leave_one_out : {true, false}) {
         whole.options.range = leave_one_out ? KeyRange::all_but_self() : KeyRange::causal(3);
         const auto batch = whole.pool();
@@ -141,23 +141,42 @@ TEST_P(Threads, SixteenCallersWithTeams) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(Threads, OnePoolPlanServesManyThreadsAtATime) {
+  const auto p = Problem<double>::random(50, 3000, 2, 1);
+  const PoolPlan<double> plan(p.keys, p.values);
+  const auto answer = [&](double w, Algorithm algorithm) {
+    Matrix<double> out(50, 1);
+    plan.pool(p.queries, Gaussian(w), out.view(), {.algorithm = algorithm});
+    return out;
+  };
+  // Each thread asks for a scale and an algorithm of its own, so that one who did not wait would find another's keys.
+  const Algorithm algorithms[] = {Algorithm::dense, Algorithm::pruned, Algorithm::grid};
+  std::vector<Matrix<double>> want;
+  for (std::size_t i = 0; i < 16; ++i) want.push_back(answer(1.0 + static_cast<double>(i), algorithms[i % 3]));
+  std::atomic<int> wrong = 0;
+  sixteen_callers([&](std::size_t i) {
+    for (int j = 0; j < 20; ++j) wrong += !same_bits(answer(1.0 + static_cast<double>(i), algorithms[i % 3]), want[i]);
+  });
+  EXPECT_EQ(wrong, 0);
+}
+
 /// Every function of the library on small shapes, as calls that give what they computed.
 template <class T>
 std::vector<std::function<Matrix<T>()>> small_calls(const Problem<T>& p) {
-  const auto planned = [&p](Plan plan) {
-    return [&p, plan] {
+  const auto planned = [&p](Algorithm algorithm) {
+    return [&p, algorithm] {
       Problem<T> mine = p;
-      mine.options.plan = plan;
+      mine.options.algorithm = algorithm;
       return mine.pool();
     };
   };
   const std::size_t cols = p.values.cols(), n = p.queries.rows();
   const auto one = [](double x) { return Matrix<T>::column({x}); };
   return {
-      planned(Plan::automatic),
-      planned(Plan::dense),
-      planned(Plan::pruned),
-      planned(Plan::grid),
+      planned(Algorithm::automatic),
+      planned(Algorithm::dense),
+      planned(Algorithm::pruned),
+      planned(Algorithm::grid),
       [=, &p] {
         Matrix<T> out(n, cols);
         pool_batch<T>(1, p.queries, p.keys, p.values, p.score, out.view(), p.options);
@@ -188,7 +207,7 @@ std::vector<std::function<Matrix<T>()>> small_calls(const Problem<T>& p) {
       },
       [=, &p] {
         Matrix<T> out(n, cols);
-        Prepared<T>(p.keys, p.values).pool(p.queries, p.score, out.view(), p.options);
+        PoolPlan<T>(p.keys, p.values).pool(p.queries, p.score, out.view(), p.options);
         return out;
       },
       [=, &p] {
@@ -293,7 +312,7 @@ TEST(ThreadCount, InsideAParallelRegionItIsOne) {
 TEST(ThreadCount,
      AChildForkedAfterAParallelCallComputes) {  // GCC's runtime has no threads there, and would wait for them
   auto problem = Problem<float>::random(200, 20'000);
-  problem.options.plan = Plan::dense;
+  problem.options.algorithm = Algorithm::dense;
   problem.options.threads = 4;
   const auto want = problem.pool();
   const pid_t child = fork();

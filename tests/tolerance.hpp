@@ -42,7 +42,7 @@ class Mismatches {
   Mismatches& operator=(const Mismatches&) = delete;
   ~Mismatches() {
     if (wrong_ != 0)
-      ADD_FAILURE() << what_ << " on " << name(active_isa()) << ": " << wrong_ << " of " << checked_ << " wrong"
+      ADD_FAILURE() << what_ << " on " << to_string(active_isa()) << ": " << wrong_ << " of " << checked_ << " wrong"
                     << first_;
   }
 

@@ -96,18 +96,18 @@ enum attnpool_range {
 
 /// How a call is carried out; all plans give the same answer within the tolerance. PRUNED and GRID serve the ranges ALL,
 /// FIRST and ALL_BUT_SELF; GRID at most three dimensions.
-enum attnpool_plan {
-  ATTNPOOL_PLAN_AUTOMATIC = 0,
-  ATTNPOOL_PLAN_DENSE = 1,
-  ATTNPOOL_PLAN_PRUNED = 2,
-  ATTNPOOL_PLAN_GRID = 3
+enum attnpool_algorithm {
+  ATTNPOOL_ALGORITHM_AUTOMATIC = 0,
+  ATTNPOOL_ALGORITHM_DENSE = 1,
+  ATTNPOOL_ALGORITHM_PRUNED = 2,
+  ATTNPOOL_ALGORITHM_GRID = 3
 };
 
 /// What a call of attnpool_pool_*, attnpool_pool_gradient_* or attnpool_loss_gradient_* did.
 typedef struct attnpool_report {
-  int plan;            ///< ATTNPOOL_PLAN_*: the plan that was carried out
-  size_t handed_over;  ///< queries that the grid could not answer within the tolerance, so that another plan did
-  double bound;        ///< no row of attnpool_pool_* has a larger bound (see attnpool_options.bounds)
+  int algorithm;            ///< ATTNPOOL_ALGORITHM_*: the plan that was carried out
+  size_t fallback_queries;  ///< queries that the grid could not answer within the tolerance, so that another plan did
+  double error_bound;       ///< no row of attnpool_pool_* has a larger bound (see attnpool_options.error_bounds)
 } attnpool_report;
 
 typedef struct attnpool_options {
@@ -124,11 +124,12 @@ typedef struct attnpool_options {
                                ///< 0: 1e-6 for float, 1e-11 for double
   const double* key_weights;   ///< NULL, or [K]: finite weights >= 0 of the keys
   size_t key_weights_count;    ///< K, or 0 with NULL
-  double* bounds;           ///< NULL, or [Q], attnpool_pool_* only: |out - exact| of row q is at most bounds[q] * (the
-                            ///< range of the value column) + epsilon * (its largest |value|)
-  size_t bounds_count;      ///< Q, or 0 with NULL
-  attnpool_report* report;  ///< NULL, or what is to be filled in
-  int plan;                 ///< ATTNPOOL_PLAN_*
+  double*
+      error_bounds;  ///< NULL, or [Q], attnpool_pool_* only: |out - exact| of row q is at most error_bounds[q] * (the
+                     ///< range of the value column) + epsilon * (its largest |value|)
+  size_t error_bounds_count;  ///< Q, or 0 with NULL
+  attnpool_report* report;    ///< NULL, or what is to be filled in
+  int algorithm;              ///< ATTNPOOL_ALGORITHM_*
 } attnpool_options;
 
 /// The defaults: every key, automatic threads, no callback.
@@ -246,10 +247,10 @@ typedef struct attnpool_fit_options {
   int threads;                     ///< as in attnpool_options
   attnpool_fit_progress progress;  ///< or NULL
   void* user;                      ///< handed to progress
-  double plan_tolerance;           ///< as attnpool_options.tolerance
+  double algorithm_tolerance;      ///< as attnpool_options.tolerance
   const double* key_weights;       ///< as attnpool_options.key_weights; the loss counts all points alike
   size_t key_weights_count;
-  int plan;  ///< as attnpool_options.plan
+  int algorithm;  ///< as attnpool_options.algorithm
 } attnpool_fit_options;
 
 /// The defaults that the fields name.

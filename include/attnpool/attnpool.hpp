@@ -1,13 +1,14 @@
 #pragma once
 // The whole public interface.
+#include <attnpool/algorithm.hpp>
 #include <attnpool/fit.hpp>
+#include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>
 #include <attnpool/isa.hpp>
 #include <attnpool/model.hpp>
 #include <attnpool/options.hpp>
-#include <attnpool/plan.hpp>
 #include <attnpool/pool.hpp>
-#include <attnpool/prepared.hpp>
+#include <attnpool/pool_plan.hpp>
 #include <attnpool/range.hpp>
 #include <attnpool/reference.hpp>
 #include <attnpool/score.hpp>

@@ -29,9 +29,9 @@ struct FitOptions {
   /// > 0: stop when a step changes every w by at most tolerance * |w| and w is a minimum; 0: 1e-9
   /// for a line search, else all epochs are done
   double tolerance = 0;
-  Plan plan = Plan::automatic;  ///< as Options::plan
-  double plan_tolerance = 0;    ///< as Options::tolerance
-  int threads = 0;              ///< as Options::threads
+  Algorithm algorithm = Algorithm::automatic;  ///< as Options::algorithm
+  double algorithm_tolerance = 0;              ///< as Options::tolerance
+  int threads = 0;                             ///< as Options::threads
   /// Of the points as keys, as Options::key_weights; the loss counts all alike.
   std::span<const double> key_weights = {};
   std::function<bool(const FitProgress&)> progress = {};  ///< return false to stop
@@ -46,7 +46,7 @@ enum class FitStop {
 };
 
 /// "epochs", "converged", "diverged", "cancelled", "flat".
-const char* name(FitStop stop) noexcept;
+const char* to_string(FitStop stop) noexcept;
 
 struct FitResult {
   std::vector<double> w;                ///< the w with the lowest loss seen, whatever came after it. Always finite

@@ -19,6 +19,9 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
 /// Squared error over all queries and value columns: half the sum (as in the book's chapter) or the mean.
 enum class Loss { half_sum, mean };
 
+/// "half-sum", "mean".
+const char* to_string(Loss loss) noexcept;
+
 struct LossAndGradient {
   double loss = 0;
   std::vector<double> gradient;  ///< d loss / d w, one entry per entry of score.w()

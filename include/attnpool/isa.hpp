@@ -9,10 +9,7 @@ namespace attnpool {
 enum class Isa { scalar, sse2, avx2, avx512, neon };
 
 /// "scalar", "sse2", "avx2", "avx512", "neon".
-const char* name(Isa isa) noexcept;
-
-/// Inverse of name(). Throws std::invalid_argument that lists the supported names.
-Isa isa_from_name(const char* name);
+const char* to_string(Isa isa) noexcept;
 
 /// In this build, weakest first.
 std::vector<Isa> compiled_isas();

@@ -1,5 +1,5 @@
 #pragma once
-#include <attnpool/plan.hpp>
+#include <attnpool/algorithm.hpp>
 #include <attnpool/range.hpp>
 #include <functional>
 #include <span>
@@ -18,7 +18,7 @@ using Progress = std::function<bool(double)>;
 struct Options {
   KeyRange range = KeyRange::all();
   /// automatic: by predicted cost, see explain_pool.
-  Plan plan = Plan::automatic;
+  Algorithm algorithm = Algorithm::automatic;
   /// Error that the grid plan may make, relative to the range of a value column, in [1e-12, 0.1]. 0: 1e-6 for float,
   /// 1e-11 for double.
   double tolerance = 0;
@@ -29,10 +29,10 @@ struct Options {
   /// region, and in a child forked after a parallel call, one thread. Results do not depend on it.
   int threads = 0;
   Progress progress = {};
-  /// pool() only, [Q] or empty: bounds[q] of the error of row q of out,
-  /// |out - exact| <= bounds[q] * (largest - smallest value of the column) + epsilon * largest |value|. NaN where out
+  /// pool() only, [Q] or empty: error_bounds[q] of the error of row q of out,
+  /// |out - exact| <= error_bounds[q] * (largest - smallest value of the column) + epsilon * largest |value|. NaN where out
   /// is.
-  std::span<double> bounds = {};
+  std::span<double> error_bounds = {};
   Report* report = nullptr;
 };
 

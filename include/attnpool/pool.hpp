@@ -4,7 +4,7 @@
 #include <attnpool/view.hpp>
 #include <string>
 
-/// Attention pooling with a Gaussian score, in O(Q K (D + V)) time at worst (Plan::dense) and O((Q + K) V) where Plan::grid
+/// Attention pooling with a Gaussian score, in O(Q K (D + V)) time at worst (Algorithm::dense) and O((Q + K) V) where Algorithm::grid
 /// serves, with O(K (D + V)) extra memory.
 ///
 /// Shapes    queries [Q, D], keys [K, D], values [K, V]; D, V, K >= 1, Q >= 0. Rows may be strided, any alignment.
@@ -17,11 +17,11 @@
 ///           answer). Far from every key the nearest keys decide, however far (weights are relative to the nearest key,
 ///           computed without cancellation in double); coordinates saturate 2^500 bandwidths from the keys (2^60 in
 ///           attention_weights<float>, which computes in float).
-/// Error     dense: see pool_error; grid: at most Options::tolerance; Options::bounds tells for each query. out lies within
+/// Error     dense: see pool_error; grid: at most Options::tolerance; Options::error_bounds tells for each query. out lies within
 ///           the smallest and the largest value of its column.
-/// Bits      do not depend on the number of threads. With Plan::dense they do not depend on the other queries of the call
+/// Bits      do not depend on the number of threads. With Algorithm::dense they do not depend on the other queries of the call
 ///           either, except that at most 4 queries on at least 32768 keys are answered by another order of summation (one
-///           pass over keys and values as they lie); Plan::automatic chooses by the sizes and a sample of the call. See
+///           pass over keys and values as they lie); Algorithm::automatic chooses by the sizes and a sample of the call. See
 ///           Isa for ISAs.
 
 namespace attnpool {

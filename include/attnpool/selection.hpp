@@ -18,9 +18,7 @@ namespace attnpool {
 enum class Criterion { leave_one_out, gcv, aicc };
 
 /// "leave-one-out", "gcv", "aicc".
-const char* name(Criterion criterion) noexcept;
-/// Inverse of name(). Throws std::invalid_argument that lists the names.
-Criterion criterion_from_name(const std::string& name);
+const char* to_string(Criterion criterion) noexcept;
 
 struct SelectionOptions {
   Criterion criterion = Criterion::leave_one_out;
@@ -64,7 +62,7 @@ struct Selection {
 };
 
 /// "", "smallest", "largest".
-const char* name(Selection::Bound bound) noexcept;
+const char* to_string(Selection::Bound bound) noexcept;
 
 /// Finds the w = 1 / bandwidth with the least criterion of predicting values [K, V] at keys [K, D].
 ///

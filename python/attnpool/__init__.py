@@ -13,7 +13,7 @@ dtype       float16 (computed in float32), float32 and float64 are kept; integer
             and place: masked or missing entries, dates, and integers beyond 2**53 that float64 would round.
 key_range   which keys a query may see, a ``KeyRange``; counts within a problem of a batch.
 key_weights ``[..., K]``, >= 0: multiply the kernel. A key of weight 0 is not seen.
-plan        "automatic" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates:
+algorithm   "auto" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates:
             within ``tolerance`` of the range of a value column, by default 1e-11, and 1e-6 in float32.
 out         of the result's exact shape and dtype, any strides; it must not overlap an input.
 n_jobs      threads, as in scikit-learn; results do not depend on it. None: ``ATTNPOOL_NUM_THREADS``, else what OpenMP

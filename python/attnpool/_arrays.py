@@ -11,7 +11,7 @@ from typing import Any, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ._core import Gaussian, How, KeyRange
+from ._core import Gaussian, CallOptions, KeyRange
 
 Array = np.ndarray
 ALL_KEYS = KeyRange.all()
@@ -316,16 +316,26 @@ def threads(n_jobs: Optional[int]) -> int:
     return min(count, 1024) if count > 0 else max(1, len(os.sched_getaffinity(0)) + 1 + count)
 
 
-def how_argument(
+def _tolerance(value: Optional[float]) -> float:
+    """For the core, where 0 is the default."""
+    if value is None:
+        return 0.0
+    value = number("tolerance", value)
+    if value == 0:
+        raise ValueError("tolerance: must be from 1e-12 to 0.1, or None for the default, got 0")
+    return value
+
+
+def call_options(
     n_jobs: Optional[int],
     key_range: Any = None,
-    plan: str = "automatic",
-    tolerance: float = 0.0,
+    algorithm: str = "auto",
+    tolerance: Optional[float] = None,
     key_weights: Array = NO_WEIGHTS,
-) -> How:
+) -> CallOptions:
     """key_weights: none, or one per row of all keys."""
     if key_range is not None and not isinstance(key_range, KeyRange):
         raise TypeError(f"key_range: must be an attnpool.KeyRange, got {type(key_range).__name__}")
-    text("plan", plan)
+    text("algorithm", algorithm)
     seen = ALL_KEYS if key_range is None else key_range
-    return How(seen, threads(n_jobs), plan, number("tolerance", tolerance), key_weights)
+    return CallOptions(seen, threads(n_jobs), algorithm, _tolerance(tolerance), key_weights)

@@ -19,7 +19,7 @@ from ._arrays import (
     batch_shape,
     batched,
     computing_dtype,
-    how_argument,
+    call_options,
     integer,
     matrix,
     named,
@@ -136,8 +136,8 @@ class _Problem:
         values: Any,
         key_range: Optional[KeyRange],
         key_weights: Any,
-        plan: str,
-        tolerance: float,
+        algorithm: str,
+        tolerance: Optional[float],
         n_jobs: Optional[int],
     ) -> None:
         self.score, self.parameters, self.is_scalar = score_argument(w, bandwidth)
@@ -177,7 +177,7 @@ class _Problem:
         weights = NO_WEIGHTS
         if key_weights is not None:
             weights = batched("key_weights", arrays["key_weights"], key_batch, np.dtype(np.float64)).reshape(-1)
-        self.how = how_argument(n_jobs, key_range, plan, tolerance, weights)
+        self.how = call_options(n_jobs, key_range, algorithm, tolerance, weights)
 
 
 NO_VALUES = np.empty((0, 0))
@@ -209,8 +209,8 @@ def pool(
     bandwidth: Any = None,
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
-    plan: str = "automatic",
-    tolerance: float = 0.0,
+    algorithm: str = "auto",
+    tolerance: Optional[float] = None,
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
 ) -> Array:
@@ -220,7 +220,7 @@ def pool(
     be NaN or infinite: a NaN makes NaN of every prediction in its column whose query sees that key, however far it is,
     and an infinity makes it infinite. Drop rows with missing values first. Keys must be finite.
     """
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
     output = Output(out, p.batch + (p.query_count,) + p.value_shape, p.dtype)
     if p.count:
         _core.pool(p.count, p.queries, p.keys, p.values, p.score, p.how, output.rows(p.columns))
@@ -234,8 +234,8 @@ def pool_loo(
     w: Any = None,
     bandwidth: Any = None,
     key_weights: Any = None,
-    plan: str = "automatic",
-    tolerance: float = 0.0,
+    algorithm: str = "auto",
+    tolerance: Optional[float] = None,
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
 ) -> Array:
@@ -249,7 +249,7 @@ def pool_loo(
         bandwidth=bandwidth,
         key_range=KeyRange.all_but_self(),
         key_weights=key_weights,
-        plan=plan,
+        algorithm=algorithm,
         tolerance=tolerance,
         out=out,
         n_jobs=n_jobs,
@@ -265,12 +265,12 @@ def explain(
     bandwidth: Any = None,
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
-    plan: str = "automatic",
-    tolerance: float = 0.0,
+    algorithm: str = "auto",
+    tolerance: Optional[float] = None,
     n_jobs: Optional[int] = None,
 ) -> str:
     """What ``pool`` would do with these arguments, and why, in words. No batch dimensions."""
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
     if p.batch:
         raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
     return _core.explain(p.queries, p.keys, p.values, p.score, p.how)
@@ -288,7 +288,7 @@ def attention_weights(
     n_jobs: Optional[int] = None,
 ) -> Array:
     """The weights that ``pool`` gives the keys: [..., Q, K], rows sum to 1; keys out of range get exactly 0."""
-    p = _Problem(w, bandwidth, queries, keys, None, key_range, key_weights, "automatic", 0.0, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, None, key_range, key_weights, "auto", None, n_jobs)
     output = Output(out, p.batch + (p.query_count, p.key_count), p.dtype)
     if p.count:
         _core.attention_weights(p.count, p.queries, p.keys, p.score, p.how, output.rows(p.key_count))
@@ -304,15 +304,15 @@ def pool_gradient(
     bandwidth: Any = None,
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
-    plan: str = "automatic",
-    tolerance: float = 0.0,
+    algorithm: str = "auto",
+    tolerance: Optional[float] = None,
     n_jobs: Optional[int] = None,
 ) -> Tuple[Array, Array]:
     """``pool`` and its derivative in w (never in the bandwidth): results [..., Q, V], derivatives [..., Q, V].
 
     With a vector w of P entries the derivatives have an axis more: [..., Q, P, V].
     """
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
     parameters = () if p.is_scalar else (p.parameters,)
     output = Output(None, p.batch + (p.query_count,) + p.value_shape, p.dtype)
     gradient = Output(None, p.batch + (p.query_count,) + parameters + p.value_shape, p.dtype)
@@ -333,18 +333,18 @@ def loss_gradient(
     loss: str = "mean",
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
-    plan: str = "automatic",
-    tolerance: float = 0.0,
+    algorithm: str = "auto",
+    tolerance: Optional[float] = None,
     n_jobs: Optional[int] = None,
 ) -> Tuple[float, Union[float, Array]]:
     """The squared error of predicting targets [Q, V] and its exact derivative in w (never in the bandwidth).
 
-    loss: "mean" over all entries, or "half_sum", half their sum; NaN if a value or a target is. No batch dimensions.
+    loss: "mean" over all entries, or "half-sum", half their sum; NaN if a value or a target is. No batch dimensions.
     """
     y = numbers("targets", targets)
     if result_dtype(y) == np.float64:  # and what meets float64 is computed in it
         values = numbers("values", values).astype(np.float64)
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, plan, tolerance, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
     if p.batch:
         raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
     y = matrix(at_most_two_dimensions("targets", y), p.queries.dtype)
@@ -388,14 +388,14 @@ def fit(
     leave_one_out: bool = True,
     tolerance: float = 0.0,
     key_weights: Any = None,
-    plan: str = "automatic",
-    plan_tolerance: float = 0.0,
+    algorithm: str = "auto",
+    algorithm_tolerance: Optional[float] = None,
     n_jobs: Optional[int] = None,
     progress: Optional[Callable[..., Optional[bool]]] = None,
 ) -> FitResult:
     """Learns w by gradient descent on the squared error of predicting values at keys, by default leave-one-out.
 
-    w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half_sum" (the chapter's).
+    w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half-sum" (the chapter's).
     learning_rate: that of every step, as in the chapter (0.5 there); None: each step is found by a line search, so that
     units do not matter. tolerance > 0 (1e-9 by itself for a line search) stops when a step changes every w by at most tolerance * |w| and w is
     a minimum. key_weights are those of the points as
@@ -420,7 +420,7 @@ def fit(
         integer("epochs", epochs, most=2**31 - 1),
         bool(leave_one_out),
         number("tolerance", tolerance),
-        how_argument(n_jobs, None, plan, number("plan_tolerance", plan_tolerance), _weights_vector(key_weights)),
+        call_options(n_jobs, None, algorithm, algorithm_tolerance, _weights_vector(key_weights)),
         progress,
     )
     is_scalar = w0 is None or start.ndim == 0
@@ -470,7 +470,7 @@ class PoolState:
         key_range counts the keys of this call. After an error the state is as before.
         """
         k, v = (at_most_two_dimensions(name, numbers(name, x)) for name, x in (("keys", keys), ("values", values)))
-        how = how_argument(n_jobs, key_range, key_weights=_weights_vector(key_weights))
+        how = call_options(n_jobs, key_range, key_weights=_weights_vector(key_weights))
         with named(value_cols="value_columns"):
             self._state.update(matrix(k, self._computing), matrix(v, self._computing), how)
         return self

@@ -56,7 +56,7 @@ save(plot_fit(x_test, y_hat, **data), "nonparametric")
 save(plot_weights(attnpool.attention_weights(x_test, x_train, bandwidth=1.0)), "nonparametric_weights")
 
 # %% Parametric attention pooling: w = 1 / bandwidth learnt, each point left out of its own prediction
-fitted = attnpool.fit(x_train, y_train, loss="half_sum", learning_rate=0.02, epochs=60)
+fitted = attnpool.fit(x_train, y_train, loss="half-sum", learning_rate=0.02, epochs=60)
 print(f"w learnt in {len(fitted.losses) - 1} epochs: {fitted.ws[0]:.3f} -> {fitted.w:.3f} ({fitted.stop})")
 save(plot_loss(fitted), "loss")
 y_hat = attnpool.pool(x_test, x_train, y_train, w=fitted.w)

@@ -163,7 +163,7 @@ def process():
     runs = [timed(lambda: [attnpool.pool(k[:7], k, v, w=3.0) for _ in range(1000)])[0] for _ in range(9)]
     print(f"a call of pool on 7 queries and 100 keys: {seconds(statistics.median(runs) / 1000)}")
     calls = [
-        "attnpool.pool(x, x, x, w=5.0, plan='dense')",
+        "attnpool.pool(x, x, x, w=5.0, algorithm='dense')",
         "attnpool.pool(x, x, x, w=5.0)",
         "attnpool.fit(x, x, w0=5.0, epochs=99)",
         "attnpool.bandwidth.loo(x, x)",

@@ -18,7 +18,7 @@ def exact_loss(w, visible, kind):
     return square / Y.size if kind == "mean" else square / 2
 
 
-@pytest.mark.parametrize("kind", ["mean", "half_sum"])
+@pytest.mark.parametrize("kind", ["mean", "half-sum"])
 @pytest.mark.parametrize("leave_out", [True, False])
 @pytest.mark.parametrize("w", [1.7, np.array([1.7, 0.6])])
 def test_loss_gradient(kind, leave_out, w):

@@ -350,12 +350,12 @@ def test_values_that_are_not_finite_do_what_the_text_says(plan, wrong, result):
     spoilt = values.copy()
     spoilt[-1, 1] = wrong
     queries = np.r_[np.linspace(0, 1, 50), 1e4]
-    got = attnpool.pool(queries, keys, spoilt, w=9.0, plan=plan)
+    got = attnpool.pool(queries, keys, spoilt, w=9.0, algorithm=plan)
     np.testing.assert_array_equal(got[:, 1], np.full(51, result))
-    np.testing.assert_allclose(got[:, 0], attnpool.pool(queries, keys, values, w=9.0, plan=plan)[:, 0], atol=1e-11)
+    np.testing.assert_allclose(got[:, 0], attnpool.pool(queries, keys, values, w=9.0, algorithm=plan)[:, 0], atol=1e-11)
     for unseen in ({"key_range": attnpool.KeyRange.first(400)}, {"key_weights": np.r_[np.ones(400), 0]}):
         if plan != "grid" or "key_range" not in unseen:
-            assert np.all(np.isfinite(attnpool.pool(queries, keys, spoilt, w=9.0, plan=plan, **unseen)))
+            assert np.all(np.isfinite(attnpool.pool(queries, keys, spoilt, w=9.0, algorithm=plan, **unseen)))
 
 
 def test_targets_of_float64_are_computed_in_float64():

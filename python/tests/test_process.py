@@ -69,14 +69,14 @@ print(before == state())
 
 
 LONG = {
-    "pool": "attnpool.pool(x, x, x, w=5.0, plan='dense')",
-    "one job": "attnpool.pool(x, x, x, w=5.0, plan='dense', n_jobs=1)",
-    "pruned": "attnpool.pool(x, x, x, w=5.0, plan='pruned')",
-    "automatic": "[attnpool.pool(x, x, x, w=5.0) for _ in range(1000)]",
+    "pool": "attnpool.pool(x, x, x, w=5.0, algorithm='dense')",
+    "one job": "attnpool.pool(x, x, x, w=5.0, algorithm='dense', n_jobs=1)",
+    "pruned": "attnpool.pool(x, x, x, w=5.0, algorithm='pruned')",
+    "auto": "[attnpool.pool(x, x, x, w=5.0) for _ in range(1000)]",
     "batch": "attnpool.pool(np.tile(small, (10**5, 1, 1)), small, small, w=5.0, key_range=attnpool.KeyRange.all())",
-    "two large": "attnpool.pool(*[np.stack([x[:, None]] * 2)] * 3, w=5.0, plan='dense')",
+    "two large": "attnpool.pool(*[np.stack([x[:, None]] * 2)] * 3, w=5.0, algorithm='dense')",
     "weights": "[attnpool.attention_weights(x[:2000], x[:50000], w=5.0) for _ in range(1000)]",
-    "gradient": "attnpool.pool_gradient(x, x, x, w=5.0, plan='dense')",
+    "gradient": "attnpool.pool_gradient(x, x, x, w=5.0, algorithm='dense')",
     "fit": "attnpool.fit(x, x, w0=5.0, epochs=1000)",
     "loo": "attnpool.bandwidth.loo(x, x)",
     "state": "attnpool.PoolState(x, w=5.0).update(x, x)",
@@ -115,7 +115,7 @@ signal.signal(signal.SIGTERM, handler)
 x = np.linspace(0, 1, 10**6)
 print("begin", flush=True)
 try:
-    attnpool.pool(x, x, x, w=5.0, plan="dense")
+    attnpool.pool(x, x, x, w=5.0, algorithm="dense")
 except Stop:
     print("stopped")
 """
@@ -133,7 +133,7 @@ def test_the_gil_is_free_while_computing():
     thread = threading.Thread(target=count)
     thread.start()
     before = counted[0]
-    attnpool.pool(x, x, x, w=5.0, n_jobs=1, plan="dense")
+    attnpool.pool(x, x, x, w=5.0, n_jobs=1, algorithm="dense")
     during = counted[0] - before
     stop.set()
     thread.join()

@@ -146,12 +146,12 @@ class CallOptions {
     const attnpool_options from = known(given, attnpool_options_default());
     options_.range = range_from(from);
     options_.threads = from.threads;
-    options_.plan = static_cast<attnpool::Plan>(from.plan);
+    options_.algorithm = static_cast<attnpool::Algorithm>(from.algorithm);
     options_.tolerance = from.tolerance;
     options_.key_weights = weights(from.key_weights, from.key_weights_count);
-    if (!from.bounds && from.bounds_count > 0)
-      bad_argument("bounds", "is null, of " + to_string(from.bounds_count) + " entries");
-    options_.bounds = {from.bounds, from.bounds ? from.bounds_count : 0};
+    if (!from.error_bounds && from.error_bounds_count > 0)
+      bad_argument("error_bounds", "is null, of " + to_string(from.error_bounds_count) + " entries");
+    options_.error_bounds = {from.error_bounds, from.error_bounds ? from.error_bounds_count : 0};
     if (from.progress)
       options_.progress = [call = from.progress, user = from.user](double fraction) {
         return call(user, fraction) == 0;
@@ -162,7 +162,7 @@ class CallOptions {
   CallOptions(const CallOptions&) = delete;
   CallOptions& operator=(const CallOptions&) = delete;
   ~CallOptions() {
-    if (out_) *out_ = {static_cast<int>(report_.plan), report_.handed_over, report_.bound};
+    if (out_) *out_ = {static_cast<int>(report_.algorithm), report_.fallback_queries, report_.error_bound};
   }
   operator const attnpool::Options&() const { return options_; }  // NOLINT: implicit, it stands for them
 
@@ -184,8 +184,8 @@ attnpool::FitOptions read(const attnpool_fit_options* given) {
   options.leave_one_out = from.leave_one_out != 0;
   options.tolerance = from.tolerance;
   options.threads = from.threads;
-  options.plan = static_cast<attnpool::Plan>(from.plan);
-  options.plan_tolerance = from.plan_tolerance;
+  options.algorithm = static_cast<attnpool::Algorithm>(from.algorithm);
+  options.algorithm_tolerance = from.algorithm_tolerance;
   options.key_weights = weights(from.key_weights, from.key_weights_count);
   if (from.progress)
     options.progress = [call = from.progress, user = from.user](const attnpool::FitProgress& p) {
@@ -523,19 +523,19 @@ const char* attnpool_supported_isa(size_t index) noexcept {
   const char* found = nullptr;
   guarded([&] {
     const std::vector<attnpool::Isa> isas = attnpool::supported_isas();
-    if (index < isas.size()) found = name(isas[index]);
+    if (index < isas.size()) found = to_string(isas[index]);
   });
   return found;
 }
 
 attnpool_status attnpool_active_isa(const char** name) noexcept {
-  return guarded([&] { not_null("name", name) = attnpool::name(attnpool::active_isa()); });
+  return guarded([&] { not_null("name", name) = attnpool::to_string(attnpool::active_isa()); });
 }
 
 attnpool_status attnpool_force_isa(const char* name) noexcept {
   return guarded([&] {
     std::optional<attnpool::Isa> wanted;
-    if (name) wanted = attnpool::isa_from_name(name);  // throws before anything has changed
+    if (name) wanted = attnpool::from_string<attnpool::Isa>(name);  // throws before anything has changed
     const std::lock_guard<std::mutex> lock(forcing);
     delete forced;
     forced = nullptr;

@@ -31,7 +31,7 @@ std::string rounded(double x) { return detail::to_string(std::round(100 * x) / 1
 }  // namespace
 
 std::string Explanation::text() const {
-  std::string s = std::string(name(plan)) + (forced ? ", as asked" : ", the quickest by prediction") + ": " +
+  std::string s = std::string(to_string(algorithm)) + (forced ? ", as asked" : ", the quickest by prediction") + ": " +
                   detail::to_string(queries) + " queries, " + detail::to_string(keys) + " keys, " +
                   detail::to_string(dims) + (dims == 1 ? " dimension, " : " dimensions, ") + detail::to_string(cols) +
                   (cols == 1 ? " value column, " : " value columns, ") + detail::to_string(threads) +
@@ -39,7 +39,7 @@ std::string Explanation::text() const {
   for (std::size_t d = 0; d < extent.size(); ++d) s += (d > 0 ? " x " : "") + rounded(extent[d]);
   s += " bandwidths\n";
   for (const Cost& cost : costs)
-    s += "  " + padded(name(cost.plan), 9) +
+    s += "  " + padded(to_string(cost.algorithm), 9) +
          (cost.possible ? padded(seconds_text(cost.seconds), 9) + padded(bytes_text(cost.bytes), 9) + "error below " +
                               in_units(cost.error, {{1, "of the range of the values"}})
                         : "not possible") +
@@ -55,7 +55,7 @@ std::string dense_text(const detail::DenseOutline& o, std::size_t dims) {
   const char* form = o.form == detail::DistanceForm::scaled ? "scaled beforehand"
                      : o.form == detail::DistanceForm::raw  ? "raw, scaled after the subtraction"
                                                             : "scaled, as products |q|^2 + |k|^2 - 2 q.k";
-  std::string s = "dense on " + std::string(name(active_isa())) + ": every query against every key it may see\n";
+  std::string s = "dense on " + std::string(to_string(active_isa())) + ": every query against every key it may see\n";
   s += "  work     " + to_string(o.blocks) + (o.blocks == 1 ? " block" : " blocks") + " of " +
        to_string(detail::query_block) + " queries x " + to_string(o.chunks) + (o.chunks == 1 ? " chunk" : " chunks") +
        " of " + to_string(o.chunk_keys) + " keys, " + to_string(o.threads) +
@@ -91,8 +91,8 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& sco
   const detail::PoolRequest<T> request{queries, keys, score, detail::Moments::none, options};
   const detail::Choice choice = detail::choose(request, workspace, true);
   Explanation e;
-  e.plan = choice.cost.algorithm;
-  e.forced = options.plan != Plan::automatic;
+  e.algorithm = choice.cost.algorithm;
+  e.forced = options.algorithm != Algorithm::automatic;
   e.queries = queries.rows;
   e.keys = keys.rows;
   e.dims = keys.cols;
@@ -109,11 +109,11 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& sco
     const detail::PlanCost& c = found != choice.costs.end() ? *found : same(choice.cost) ? choice.cost : none;
     e.costs.push_back({c.algorithm, c.possible, c.seconds / e.threads, c.bytes, c.error});
   }
-  switch (e.plan) {
-    case Plan::grid:
+  switch (e.algorithm) {
+    case Algorithm::grid:
       e.details = grid_text(choice.cost.resolution, workspace.region.trimmed);
       break;
-    case Plan::pruned:
+    case Algorithm::pruned:
       e.details =
           "pruned: about " + rounded(100 * choice.sample.visited) + " % of all pairs of query and key are visited\n";
       break;

@@ -35,22 +35,6 @@ bool all_zero(const std::vector<double>& x) {
 
 }  // namespace
 
-const char* name(FitStop stop) noexcept {
-  switch (stop) {
-    case FitStop::epochs:
-      return "epochs";
-    case FitStop::converged:
-      return "converged";
-    case FitStop::diverged:
-      return "diverged";
-    case FitStop::cancelled:
-      return "cancelled";
-    case FitStop::flat:
-      return "flat";
-  }
-  return "unknown";
-}
-
 namespace {
 
 // Gradient descent from one w; every evaluation of the loss that is a step enters the history.
@@ -64,8 +48,8 @@ class GradientDescent {
     result_.loss = std::numeric_limits<double>::infinity();
     report_ = {0, options.epochs, 0, std::numeric_limits<double>::quiet_NaN(), &w_};
     inner_.threads = options.threads;
-    inner_.plan = options.plan;
-    inner_.tolerance = options.plan_tolerance;
+    inner_.algorithm = options.algorithm;
+    inner_.tolerance = options.algorithm_tolerance;
     inner_.key_weights = options.key_weights;
     if (options.leave_one_out) inner_.range = KeyRange::all_but_self();
     if (options.progress)

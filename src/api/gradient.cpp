@@ -44,7 +44,7 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
   }
   detail::check_no_overlap<T>("gradient", gradient, "out", out);
   detail::check_unused(options, "pool_gradient",
-                       detail::uses_range | detail::uses_key_weights | detail::uses_plan | detail::uses_report);
+                       detail::uses_range | detail::uses_key_weights | detail::uses_algorithm | detail::uses_report);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
@@ -73,7 +73,7 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   detail::check_equal("targets", "columns", targets.cols, values.cols, "values");
   detail::check_positive("queries", "row", queries.rows);
   detail::check_unused(options, "loss_gradient",
-                       detail::uses_range | detail::uses_key_weights | detail::uses_plan | detail::uses_report);
+                       detail::uses_range | detail::uses_key_weights | detail::uses_algorithm | detail::uses_report);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);

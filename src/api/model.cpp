@@ -41,8 +41,6 @@ std::string counted(std::size_t count, const char* noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-const char* loss_name(Loss loss) { return loss == Loss::mean ? "mean" : "half-sum"; }
-
 /// FNV-1a, 64 bits, over names and the bits of numbers (not over the text: the file may be laid out anew).
 class Checksum {
  public:
@@ -209,7 +207,7 @@ std::string model_to_json(const Model& model) {
     object["groups"] = model.groups;
     object["group_w"] = model.group_w;
   }
-  object["loss"] = loss_name(model.loss);
+  object["loss"] = to_string(model.loss);
   object["leave_one_out"] = model.leave_one_out;
   object["loss_before"] = model.loss_before;
   object["loss_after"] = model.loss_after;

@@ -43,7 +43,7 @@ void detail::pool_with(const PoolRequest<T>& request, MatrixView<T> out, Workspa
     double block = 0;
     for (std::size_t i = 0; i < q.count; ++i) {
       const double own = q.bounds ? q.bounds[i] : q.weight(0, i) > 0 ? bound : nan;
-      if (!options.bounds.empty()) options.bounds[q.query(i)] = own;
+      if (!options.error_bounds.empty()) options.error_bounds[q.query(i)] = own;
       if (own > block) block = own;
     }
     double seen = largest;
@@ -51,7 +51,7 @@ void detail::pool_with(const PoolRequest<T>& request, MatrixView<T> out, Workspa
     }
   };
   detail::execute(request, workspace, sink);
-  if (options.report) options.report->bound = largest;
+  if (options.report) options.report->error_bound = largest;
 }
 
 // Bounds and report of a request that the dense plan has answered for every query.
@@ -59,7 +59,7 @@ template <class T>
 void detail::report_dense(const PoolRequest<T>& request, Workspace<T>& workspace) {
   if (!request.wants_bounds()) return;
   const double bound = dense_error(request, workspace);
-  std::fill(request.options.bounds.begin(), request.options.bounds.end(), bound);
+  std::fill(request.options.error_bounds.begin(), request.options.error_bounds.end(), bound);
   if (request.options.report) *request.options.report = {Algorithm::dense, 0, bound};
 }
 

@@ -35,7 +35,7 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
     Options own = inner;
     const std::size_t query_count = queries.rows / count, key_count = keys.rows / count;
     if (!own.key_weights.empty()) own.key_weights = own.key_weights.subspan(i * key_count, key_count);
-    if (!own.bounds.empty()) own.bounds = own.bounds.subspan(i * query_count, query_count);
+    if (!own.error_bounds.empty()) own.error_bounds = own.error_bounds.subspan(i * query_count, query_count);
     if (options.report) own.report = &reports[i];
     workspace.prepare(part(values, i), own);
     detail::pool_with<T>({part(queries, i), part(keys, i), score, detail::Moments::none, own}, part(out, i), workspace);
@@ -43,8 +43,8 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
   if (!options.report) return;
   *options.report = reports.front();
   for (const Report& report : std::span(reports).subspan(1)) {
-    options.report->handed_over += report.handed_over;
-    options.report->bound = std::max(options.report->bound, report.bound);
+    options.report->fallback_queries += report.fallback_queries;
+    options.report->error_bound = std::max(options.report->error_bound, report.error_bound);
   }
 }
 

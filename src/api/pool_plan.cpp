@@ -1,4 +1,5 @@
-#include <attnpool/prepared.hpp>
+#include <attnpool/pool_plan.hpp>
+#include <mutex>
 
 #include "api/steps.hpp"
 #include "base/to_string.hpp"
@@ -7,10 +8,11 @@
 namespace attnpool {
 
 template <class T>
-struct Prepared<T>::State {
+struct PoolPlan<T>::State {
   MatrixView<const T> keys, values;
   std::span<const double> key_weights;
   detail::Workspace<T> workspace;
+  std::mutex in_use;  // held while a call uses the workspace
 
   // options with the key weights of this object.
   Options completed(Options options, std::size_t query_count) const {
@@ -24,8 +26,8 @@ struct Prepared<T>::State {
 };
 
 template <class T>
-Prepared<T>::Prepared(In<T> keys, In<T> values, std::span<const double> key_weights)
-    : state_(new State{keys, values, key_weights, {}}) {
+PoolPlan<T>::PoolPlan(In<T> keys, In<T> values, std::span<const double> key_weights)
+    : state_(new State{keys, values, key_weights, {}, {}}) {
   detail::check_inputs<T>(MatrixView<const T>(nullptr, 0, keys.cols), keys, values, Gaussian(1.0));
   Options options;
   options.key_weights = key_weights;
@@ -33,32 +35,35 @@ Prepared<T>::Prepared(In<T> keys, In<T> values, std::span<const double> key_weig
   state_->workspace.prepare(values, options);
 }
 template <class T>
-Prepared<T>::~Prepared() = default;
+PoolPlan<T>::~PoolPlan() = default;
 template <class T>
-Prepared<T>::Prepared(Prepared&&) noexcept = default;
+PoolPlan<T>::PoolPlan(PoolPlan&&) noexcept = default;
 template <class T>
-Prepared<T>& Prepared<T>::operator=(Prepared&&) noexcept = default;
+PoolPlan<T>& PoolPlan<T>::operator=(PoolPlan&&) noexcept = default;
 
 template <class T>
-void Prepared<T>::pool(In<T> queries, const Gaussian& score, MatrixView<T> out, const Options& options) {
+void PoolPlan<T>::pool(In<T> queries, const Gaussian& score, MatrixView<T> out, const Options& options) const {
   detail::check_pool<T>(queries, state_->keys, state_->values, score, out);
   const Options all = state_->completed(options, queries.rows);
+  const std::lock_guard lock(state_->in_use);
   detail::pool_with<T>({queries, state_->keys, score, detail::Moments::none, all}, out, state_->workspace);
 }
 
 template <class T>
-LossAndGradient Prepared<T>::leave_one_out(const Gaussian& score, Loss loss, bool with_gradient,
-                                           const Options& options) {
+LossAndGradient PoolPlan<T>::leave_one_out(const Gaussian& score, Loss loss, bool with_gradient,
+                                           const Options& options) const {
   detail::check_dimensions(score, state_->keys.cols);
-  detail::check_unused(options, "leave_one_out", detail::uses_key_weights | detail::uses_plan | detail::uses_report);
+  detail::check_unused(options, "leave_one_out",
+                       detail::uses_key_weights | detail::uses_algorithm | detail::uses_report);
   Options all = state_->completed(options, state_->keys.rows);
   all.range = KeyRange::all_but_self();
   const detail::Moments moments = with_gradient ? detail::moments_of(score) : detail::Moments::none;
+  const std::lock_guard lock(state_->in_use);
   return detail::loss_gradient<T>({state_->keys, state_->keys, score, moments, all}, state_->values, loss,
                                   state_->workspace);
 }
 
-template class Prepared<float>;
-template class Prepared<double>;
+template class PoolPlan<float>;
+template class PoolPlan<double>;
 
 }  // namespace attnpool

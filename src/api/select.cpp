@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <attnpool/from_string.hpp>
 #include <attnpool/selection.hpp>
 #include <chrono>
 #include <cmath>
@@ -319,31 +320,9 @@ void in_callers_units(Selection& selection, const SelectionData& data, Criterion
 
 }  // namespace
 
-const char* name(Criterion criterion) noexcept {
-  switch (criterion) {
-    case Criterion::leave_one_out:
-      return "leave-one-out";
-    case Criterion::gcv:
-      return "gcv";
-    case Criterion::aicc:
-      return "aicc";
-  }
-  return "unknown";
-}
-
-Criterion criterion_from_name(const std::string& name) {
-  for (const Criterion criterion : {Criterion::leave_one_out, Criterion::gcv, Criterion::aicc})
-    if (name == attnpool::name(criterion)) return criterion;
-  detail::bad_argument("criterion", "must be leave-one-out, gcv or aicc, got '" + name + "'");
-}
-
-const char* name(Selection::Bound bound) noexcept {
-  return bound == Selection::Bound::smallest ? "smallest" : bound == Selection::Bound::largest ? "largest" : "";
-}
-
 template <class T>
 Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options) {
-  static_cast<void>(criterion_from_name(name(options.criterion)));
+  static_cast<void>(from_string<Criterion>(to_string(options.criterion)));
   detail::check_view("keys", keys);
   detail::check_inputs<T>(keys, keys, values, Gaussian(1.0));
   const SelectionData data = detail::selection_data<T>(keys, values, options.key_weights, !options.per_dimension);

@@ -54,7 +54,7 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   detail::check_equal("values", "columns", values.cols, value_cols_, "value_cols");
   detail::check_equal("values", "rows", values.rows, keys.rows, "keys");
   Options used = options;
-  if (used.plan == Plan::dense) used.plan = Plan::automatic;  // which is what dense means here
+  if (used.algorithm == Algorithm::dense) used.algorithm = Algorithm::automatic;  // which is what dense means here
   detail::check_unused(used, "PoolState::update", detail::uses_range | detail::uses_key_weights);
   detail::check_options(options, query_count_, keys.rows, dims_);
   if (keys.rows == 0) return;

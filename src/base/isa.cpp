@@ -1,6 +1,7 @@
 // Which routines run. Detection asks the operating system too: __builtin_cpu_supports checks XGETBV for the state it
 // saves.
 #include <atomic>
+#include <attnpool/from_string.hpp>
 #include <attnpool/isa.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,10 @@
 #include "base/dispatch.hpp"
 
 namespace attnpool {
+
+template <>
+Isa from_string(std::string_view name);
+
 namespace scalar {
 extern const detail::RoutineTable table;
 }
@@ -67,7 +72,7 @@ const Entry* find(Isa isa) {
 
 std::string supported_names() {
   std::string names;
-  for (Isa isa : supported_isas()) names += (names.empty() ? "" : ", ") + std::string(name(isa));
+  for (Isa isa : supported_isas()) names += (names.empty() ? "" : ", ") + std::string(to_string(isa));
   return names;
 }
 
@@ -79,7 +84,7 @@ Isa default_isa() {
     const char* wanted = std::getenv("ATTNPOOL_ISA");
     if (!wanted || !*wanted) return supported_isas().back();
     try {
-      return isa_from_name(wanted);
+      return from_string<Isa>(wanted);
     } catch (const std::invalid_argument& e) {
       throw std::invalid_argument(std::string("ATTNPOOL_ISA: ") + e.what());
     }
@@ -88,22 +93,6 @@ Isa default_isa() {
 }
 
 }  // namespace
-
-const char* name(Isa isa) noexcept {
-  switch (isa) {
-    case Isa::scalar:
-      return "scalar";
-    case Isa::sse2:
-      return "sse2";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
-    case Isa::neon:
-      return "neon";
-  }
-  return "unknown";
-}
 
 std::vector<Isa> compiled_isas() {
   std::vector<Isa> isas;
@@ -118,9 +107,10 @@ std::vector<Isa> supported_isas() {
   return isas;
 }
 
-Isa isa_from_name(const char* wanted) {
+template <>
+Isa from_string(std::string_view wanted) {
   for (Isa isa : supported_isas())
-    if (std::strcmp(name(isa), wanted) == 0) return isa;
+    if (to_string(isa) == wanted) return isa;
   throw std::invalid_argument("ISA '" + std::string(wanted) +
                               "' is unknown or not supported here; supported: " + supported_names());
 }
@@ -133,7 +123,7 @@ Isa active_isa() {
 ScopedIsa::ScopedIsa(Isa isa) : previous_(not_forced) {
   const Entry* entry = find(isa);
   if (!entry || !entry->supported())
-    throw std::invalid_argument("ISA '" + std::string(name(isa)) +
+    throw std::invalid_argument("ISA '" + std::string(to_string(isa)) +
                                 "' is not supported here; supported: " + supported_names());
   previous_ = forced.exchange(static_cast<int>(isa), std::memory_order_acq_rel);
 }

@@ -80,14 +80,14 @@ void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, con
   std::vector<double> x(dims_);
   for (std::size_t i = 0; i < count_; ++i) {
     for (std::size_t d = 0; d < dims_; ++d) x[d] = static_cast<double>(points(order_[i], d));
-    widen(leaves_ + i / block_, x.data(), x.data());
+    expand(leaves_ + i / block_, x.data(), x.data());
   }
   for (std::size_t node = leaves_ - 1; node > 0; --node)
     for (const std::size_t child : {2 * node, 2 * node + 1})
-      widen(node, &boxes_[2 * child * dims_], &boxes_[(2 * child + 1) * dims_]);
+      expand(node, &boxes_[2 * child * dims_], &boxes_[(2 * child + 1) * dims_]);
 }
 
-void BlockTree::widen(std::size_t node, const double* low, const double* high) {
+void BlockTree::expand(std::size_t node, const double* low, const double* high) {
   double *l = &boxes_[2 * node * dims_], *h = l + dims_;
   for (std::size_t d = 0; d < dims_; ++d) {
     l[d] = std::min(l[d], low[d]);

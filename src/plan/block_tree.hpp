@@ -34,7 +34,7 @@ class BlockTree {
   // log2 of key weights, rounded up: the largest in each node and the second largest in each leaf. Empty: all weigh 1.
   std::vector<double> heaviest_, second_;
 
-  void widen(std::size_t node, const double* low, const double* high);
+  void expand(std::size_t node, const double* low, const double* high);
 };
 
 }  // namespace attnpool::detail

@@ -41,9 +41,9 @@ bool only_dense_serves(const PoolRequest<T>& request) {
 template <class T>
 Choice choose(const PoolRequest<T>& full, Workspace<T>& workspace, bool all_costs) {
   const PoolRequest<T> request = without_hidden_keys(full);
-  const Algorithm asked = request.options.plan;
+  const Algorithm asked = request.options.algorithm;
   Choice choice{.cost = plain_dense(request, workspace), .costs = {}, .sample = {}};
-  if (all_costs && request.keys.rows > 0) workspace.enclose(request);
+  if (all_costs && request.keys.rows > 0) workspace.compute_box(request);
   if (request.queries.rows == 0 || request.keys.rows == 0 || workspace.values.total_weight == 0) return choice;
   if (only_dense_serves(request)) return choice;
   const bool quick = asked == Algorithm::automatic && choice.cost.seconds < cost::quick;
@@ -52,7 +52,7 @@ Choice choose(const PoolRequest<T>& full, Workspace<T>& workspace, bool all_cost
     BoundingBox<T> all;
     enclose_keys(all, full.keys);
   }
-  workspace.enclose(request);
+  workspace.compute_box(request);
   choice.sample = take_sample(request, workspace);
   const double error = dense_error(request, workspace);
   for (const Plan<T>& plan : plans<T>()) {
@@ -70,7 +70,7 @@ Choice choose(const PoolRequest<T>& full, Workspace<T>& workspace, bool all_cost
     if (asked == Algorithm::automatic) {
       if (choice.costs.front().seconds >= cost::quick && c.possible && c.seconds < choice.cost.seconds) choice.cost = c;
     } else if (c.algorithm == asked) {
-      if (!c.possible) bad_argument("plan", attnpool::name(asked) + (" " + c.problem));
+      if (!c.possible) bad_argument("algorithm", attnpool::to_string(asked) + (" " + c.problem));
       choice.cost = c;
     }
   }
@@ -118,7 +118,7 @@ double dense_error(const PoolRequest<T>& full, Workspace<T>& workspace) {
   const PoolRequest<T> request = without_hidden_keys(full);
   double reach = 0;
   if (full.keys.rows == 0) return 0;
-  if (request.keys.rows > 0) workspace.enclose(request);
+  if (request.keys.rows > 0) workspace.compute_box(request);
   for (std::size_t d = 0; d < request.keys.cols && request.keys.rows > 0; ++d)
     reach = std::max(reach, workspace.box.half(d) * std::abs(request.score.w_of(d)));
   return pool_error<T>(request.keys.cols, reach) + 2 * static_cast<double>(std::numeric_limits<T>::epsilon());
@@ -130,9 +130,9 @@ void check_unused(const Options& options, const std::string& function, unsigned 
   };
   refuse(uses_range, options.range != KeyRange::all(), "range");
   refuse(uses_key_weights, !options.key_weights.empty(), "key_weights");
-  refuse(uses_plan, options.plan != Algorithm::automatic, "plan");
-  refuse(uses_plan, options.tolerance != 0, "tolerance");
-  refuse(uses_bounds, !options.bounds.empty(), "bounds");
+  refuse(uses_algorithm, options.algorithm != Algorithm::automatic, "algorithm");
+  refuse(uses_algorithm, options.tolerance != 0, "tolerance");
+  refuse(uses_error_bounds, !options.error_bounds.empty(), "error_bounds");
   refuse(uses_report, options.report != nullptr, "report");
 }
 
@@ -147,15 +147,16 @@ void check_options(const Options& options, std::size_t query_count, std::size_t 
     if (!(options.key_weights[k] >= 0 && options.key_weights[k] <= std::numeric_limits<double>::max()))
       bad_argument("key_weights[" + to_string(k) + "]",
                    "must be finite and not negative, got " + to_string(options.key_weights[k]));
-  if (!options.bounds.empty() && options.bounds.size() != query_count)
-    bad_argument("bounds", "must have one entry per query = " + to_string(query_count) + ", got " +
-                               to_string(options.bounds.size()));
-  const std::string plan = attnpool::name(options.plan);
+  if (!options.error_bounds.empty() && options.error_bounds.size() != query_count)
+    bad_argument("error_bounds", "must have one entry per query = " + to_string(query_count) + ", got " +
+                                     to_string(options.error_bounds.size()));
+  const std::string plan = attnpool::to_string(options.algorithm);
   if (plan == "unknown")
-    bad_argument("plan", "is not one of Plan's values, got " + to_string(static_cast<int>(options.plan)));
-  if (options.plan == Algorithm::automatic) return;
-  if (const std::string refusal = plan_of<double>(options.plan).refusal(options.range, dims); !refusal.empty())
-    bad_argument("plan", plan + " " + refusal);
+    bad_argument("algorithm",
+                 "is not one of Algorithm's values, got " + to_string(static_cast<int>(options.algorithm)));
+  if (options.algorithm == Algorithm::automatic) return;
+  if (const std::string refusal = plan_of<double>(options.algorithm).refusal(options.range, dims); !refusal.empty())
+    bad_argument("algorithm", plan + " " + refusal);
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                             \

@@ -33,7 +33,13 @@ template <class T>
 double dense_error(const PoolRequest<T>& request, Workspace<T>& workspace);
 
 // What a function makes use of in its options, threads and progress aside.
-enum OptionUse : unsigned { uses_range = 1, uses_key_weights = 2, uses_plan = 4, uses_bounds = 8, uses_report = 16 };
+enum OptionUse : unsigned {
+  uses_range = 1,
+  uses_key_weights = 2,
+  uses_algorithm = 4,
+  uses_error_bounds = 8,
+  uses_report = 16
+};
 
 // Throws std::invalid_argument if an option is set that `function` does not use: `used` holds those that it does.
 void check_unused(const Options& options, const std::string& function, unsigned used);

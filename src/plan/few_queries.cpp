@@ -26,7 +26,7 @@ template <class T>
 bool pool_few_queries(const PoolRequest<T>& request, MatrixView<const T> values, MatrixView<T> out) {
   const MatrixView<const T> queries = request.queries, keys = request.keys;
   const Options& options = request.options;
-  const bool dense = options.plan == Algorithm::automatic || options.plan == Algorithm::dense;
+  const bool dense = options.algorithm == Algorithm::automatic || options.algorithm == Algorithm::dense;
   if (!has_few_queries(queries.rows, keys.rows) || !dense || !options.key_weights.empty()) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());

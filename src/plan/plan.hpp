@@ -1,7 +1,7 @@
 #pragma once
 // The ways to carry out a request. plans() is the table of them; choosing a plan and carrying it out ask its members
 // and know nothing else of it.
-#include <attnpool/plan.hpp>
+#include <attnpool/algorithm.hpp>
 #include <span>
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 #pragma once
 // One validated call as the plans see it.
+#include <attnpool/algorithm.hpp>
 #include <attnpool/options.hpp>
-#include <attnpool/plan.hpp>
 #include <attnpool/score.hpp>
 #include <attnpool/view.hpp>
 
@@ -9,7 +9,7 @@
 
 namespace attnpool::detail {
 
-using Algorithm = attnpool::Plan;
+using Algorithm = attnpool::Algorithm;
 
 template <class T>
 struct PoolRequest {
@@ -18,7 +18,7 @@ struct PoolRequest {
   Moments moments;
   const Options& options;
 
-  bool wants_bounds() const { return !options.bounds.empty() || options.report; }
+  bool wants_bounds() const { return !options.error_bounds.empty() || options.report; }
 };
 
 }  // namespace attnpool::detail

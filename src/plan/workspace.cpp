@@ -13,7 +13,7 @@ void Workspace<T>::prepare(MatrixView<const T> new_values, const Options& option
 }
 
 template <class T>
-void Workspace<T>::enclose(const PoolRequest<T>& request) {
+void Workspace<T>::compute_box(const PoolRequest<T>& request) {
   if (has_box && key_count == request.keys.rows) return;
   forget_keys();
   key_count = request.keys.rows;

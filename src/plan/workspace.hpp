@@ -24,7 +24,7 @@ struct Workspace {
 
   // Computes box and region unless they are those of the request's keys. Throws std::invalid_argument if a key is not
   // finite.
-  void enclose(const PoolRequest<T>& request);
+  void compute_box(const PoolRequest<T>& request);
   void forget_keys();
 };
 

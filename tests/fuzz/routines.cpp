@@ -84,8 +84,8 @@ struct Inputs {
     fill(queries, query_count * dims, 0);
     fill(keys, key_count * dims, 1);
     fill(values, key_count * cols, 2);
-    constexpr Plan plans[] = {Plan::automatic, Plan::dense, Plan::pruned, Plan::grid};
-    options.plan = plans[bytes.below(4)];
+    constexpr Algorithm algorithms[] = {Algorithm::automatic, Algorithm::dense, Algorithm::pruned, Algorithm::grid};
+    options.algorithm = algorithms[bytes.below(4)];
     if (bytes.below(2) == 1)
       for (std::size_t k = 0; k < key_count; ++k)
         key_weights.push_back(static_cast<double>(bytes.take<std::uint8_t>()));
@@ -114,7 +114,7 @@ struct Inputs {
       r.pooled.assign(query_count * cols, std::numeric_limits<T>::quiet_NaN());
       r.bounds.resize(query_count);
       Options with_bounds = options;
-      with_bounds.bounds = r.bounds;
+      with_bounds.error_bounds = r.bounds;
       pool<T>(q, k, v, score, MatrixView<T>(r.pooled.data(), query_count, cols), with_bounds);
       attention_weights<T>(q, k, score, MatrixView<T>(space(query_count * key_count), query_count, key_count), options);
       const std::size_t entries = score.w().size();

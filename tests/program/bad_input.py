@@ -11,7 +11,7 @@ enter_scratch()
 write("good.csv", "x,y\n1,2\n2,3\n4,5\n")
 write("two.csv", "a,b,y\n1,2,3\n2,3,4\n4,5,6\n")
 write("four.csv", "a,b,c,d,y\n1,2,3,4,5\n2,3,4,5,6\n")
-write("weighted.csv", "x,y,c,negative,zero,single,bound\n1,2,1,1,0,0,1\n2,3,0.5,-2,0,3,1\n4,5,0,1,0,0,1\n")
+write("weighted.csv", "x,y,c,negative,zero,single,error_bound\n1,2,1,1,0,0,1\n2,3,0.5,-2,0,3,1\n4,5,0,1,0,0,1\n")
 write("points.csv", "x\n1.5\n")
 write("empty.csv", "")
 write("header.csv", "x,y\n")
@@ -90,7 +90,7 @@ CASES = [
     (["predict", "--data", "one.csv", *DATA_XY, *H, "--leave-one-out"], DATA, "one.csv: one row; leaving each point out needs two"),
     # Key weights.
     (fit("weighted.csv", "--key-weights", "none"), DATA,
-     "weighted.csv:1: no column 'none'; there are 'x', 'y', 'c', 'negative', 'zero', 'single', 'bound'"),
+     "weighted.csv:1: no column 'none'; there are 'x', 'y', 'c', 'negative', 'zero', 'single', 'error_bound'"),
     (fit("weighted.csv", "--key-weights", "negative"), DATA,
      "weighted.csv: row 1 (from 0) has the key weight -2; none may be below 0"),
     (fit("weighted.csv", "--key-weights", "zero"), DATA, "weighted.csv: every key weight is 0"),
@@ -102,16 +102,16 @@ CASES = [
      "weighted.csv: one key weight above 0; leaving each point out needs two"),
     (["predict", "--model", "good.json", "--grid", "5", "--key-weights", "c"], USAGE, "--key-weights requires --data"),
     # Plans.
-    ([*FOUR, "--plan", "grid"], USAGE, "--plan: grid serves at most 3 x columns, not 4"),
-    (fit("four.csv", "--plan", "grid", x="a,b,c,d"), USAGE, "--plan: grid serves at most 3 x columns, not 4"),
-    ([*FOUR, "--plan", "fast"], USAGE, "--plan: fast not in {automatic,dense,pruned,grid}"),
-    (fit("good.csv", "--plan", "fast"), USAGE, "--plan: fast not in {automatic,dense,pruned,grid}"),
-    ([*FOUR, "--plan-tolerance", "1e-13"], USAGE, "--plan-tolerance: '1e-13' is not from 1e-12 to 0.1"),
-    ([*FOUR, "--plan-tolerance", "0.5"], USAGE, "--plan-tolerance: '0.5' is not from 1e-12 to 0.1"),
-    ([*FOUR, "--plan-tolerance", "tight"], USAGE, "--plan-tolerance: 'tight' is not a number"),
-    (fit("good.csv", "--plan-tolerance", "0"), USAGE, "--plan-tolerance: '0' is not from 1e-12 to 0.1"),
-    (["predict", "--data", "weighted.csv", "--x", "x", "--y", "bound", *H, "--grid", "5", "--bounds"], USAGE,
-     "--bounds: a column is called 'bound' already"),
+    ([*FOUR, "--algorithm", "grid"], USAGE, "--algorithm: grid serves at most 3 x columns, not 4"),
+    (fit("four.csv", "--algorithm", "grid", x="a,b,c,d"), USAGE, "--algorithm: grid serves at most 3 x columns, not 4"),
+    ([*FOUR, "--algorithm", "fast"], USAGE, "--algorithm: fast not in {auto,dense,pruned,grid}"),
+    (fit("good.csv", "--algorithm", "fast"), USAGE, "--algorithm: fast not in {auto,dense,pruned,grid}"),
+    ([*FOUR, "--algorithm-tolerance", "1e-13"], USAGE, "--algorithm-tolerance: '1e-13' is not from 1e-12 to 0.1"),
+    ([*FOUR, "--algorithm-tolerance", "0.5"], USAGE, "--algorithm-tolerance: '0.5' is not from 1e-12 to 0.1"),
+    ([*FOUR, "--algorithm-tolerance", "tight"], USAGE, "--algorithm-tolerance: 'tight' is not a number"),
+    (fit("good.csv", "--algorithm-tolerance", "0"), USAGE, "--algorithm-tolerance: '0' is not from 1e-12 to 0.1"),
+    (["predict", "--data", "weighted.csv", "--x", "x", "--y", "error_bound", *H, "--grid", "5", "--error-bounds"], USAGE,
+     "--error-bounds: a column is called 'error_bound' already"),
     # Models.
     (["predict", "--model", "none.json", "--grid", "5"], DATA, "cannot read none.json: No such file or directory"),
     (["predict", "--model", "directory", "--grid", "5"], DATA, "cannot read directory: Is a directory"),

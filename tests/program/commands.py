@@ -159,7 +159,7 @@ report = json.loads(succeed("fit", "d.csv", *XY, "--lr", "0.1", "--epochs", "10"
                             "--quiet"))
 check_equal((len(report["losses"]), len(report["ws"])), (11, 11), "--history")
 one = run("predict", "--data", "many.csv", *XY, "--bandwidth", "9", "--at", "at.csv", "--out", "one.csv")
-same = run("predict", "--data", "many.csv", *XY, "--bandwidth", "9", "--at", "at.csv", "--out", "two.csv", "--json", "--bounds")
+same = run("predict", "--data", "many.csv", *XY, "--bandwidth", "9", "--at", "at.csv", "--out", "two.csv", "--json", "--error-bounds")
 check_equal([row[:2] for row in rows(read("two.csv"))], rows(read("one.csv")), "a report and bounds change no digit")
 
 # ---- messages name what was written

@@ -73,7 +73,8 @@ TEST(Csv, ComplaintsSayWhere) {
   EXPECT_EQ(complaint_about("x,y\n1,2,3\n", {"x"}), ":2: 3 fields; the header has 2");
   EXPECT_EQ(complaint_about("x,y\n1,2\n\n3,4\n", {"x"}), ":3: an empty line");
   EXPECT_EQ(complaint_about("x,y\n1,\n", {"y"}), ":2: column 'y': '' is empty (--missing skip leaves such rows out)");
-  EXPECT_EQ(complaint_about("x,y\n1,nan\n", {"y"}), ":2: column 'y': 'nan' is a missing value (--missing skip leaves such rows out)");
+  EXPECT_EQ(complaint_about("x,y\n1,nan\n", {"y"}),
+            ":2: column 'y': 'nan' is a missing value (--missing skip leaves such rows out)");
   EXPECT_EQ(complaint_about("x,y\n1,1e999\n", {"y"}), ":2: column 'y': '1e999' is out of the range of a double");
   EXPECT_EQ(complaint_about("x,y\n1,\"2\n3,4\n", {"y"}), ":2: a quote is opened and not closed");
   EXPECT_EQ(complaint_about("x,y\n1,\"2\"3\n", {"y"}), ":2: text after a closing quote");

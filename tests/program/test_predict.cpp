@@ -17,8 +17,9 @@ Matrix<double> predicted(const Scratch& scratch, Isa isa, const std::string& opt
   for (std::size_t i = 0; i < data.keys.rows; ++i)
     csv += to_text(data.keys.cells[i]) + "," + to_text(data.values.cells[i]) + "\n";
   const std::string in = scratch.file("mcycle.csv", csv), out = scratch.path("out.csv");
-  const std::string command = std::string("ATTNPOOL_ISA=") + name(isa) + " '" ATTNPOOL_PROGRAM "' predict --data '" +
-                              in + "' --x times --y accel --bandwidth 1.5 --out '" + out + "' " + options;
+  const std::string command = std::string("ATTNPOOL_ISA=") + to_string(isa) +
+                              " '" ATTNPOOL_PROGRAM "' predict --data '" + in +
+                              "' --x times --y accel --bandwidth 1.5 --out '" + out + "' " + options;
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
   return read_columns(out, {"times", "accel"});
 }
@@ -41,8 +42,8 @@ TEST(Predict, MotorcycleAgreesWithTheReferenceOnEveryIsa) {
                                 expected.view(), options);
         double worst = 0;
         for (std::size_t i = 0; i < rows.rows; ++i) worst = std::max(worst, std::abs(rows(i, 1) - expected(i, 0)));
-        EXPECT_LE(worst / (*high - *low), precision == "float" ? 1e-6 : 1e-12) << name(isa) << ' ' << precision;
-        std::printf("[ %-8s ] %-6s %-13s worst difference %.1e of the range\n", name(isa), precision.c_str(),
+        EXPECT_LE(worst / (*high - *low), precision == "float" ? 1e-6 : 1e-12) << to_string(isa) << ' ' << precision;
+        std::printf("[ %-8s ] %-6s %-13s worst difference %.1e of the range\n", to_string(isa), precision.c_str(),
                     leave_one_out ? "leave-one-out" : "grid", worst / (*high - *low));
       }
     }

@@ -30,9 +30,9 @@ std::vector<std::string> split_quoted(const std::string& option, const std::stri
         parts.back() += text[i];
         i += text[i] == '"';
       }
-      if (i >= text.size()) throw UsageError(option + ": " + cited(text) + " opens a quote and does not close it");
+      if (i >= text.size()) throw UsageError(option + ": " + in_quotes(text) + " opens a quote and does not close it");
       if (i + 1 < text.size() && text[i + 1] != ',')
-        throw UsageError(option + ": " + cited(text) + " has text after a closing quote");
+        throw UsageError(option + ": " + in_quotes(text) + " has text after a closing quote");
     }
   }
   return parts;
@@ -42,13 +42,13 @@ std::vector<std::string> split_quoted(const std::string& option, const std::stri
 
 double number_argument(const std::string& option, const std::string& text) {
   const ParsedNumber number = parse_number(text);
-  if (number.complaint) throw UsageError(option + ": " + cited(text) + " " + number.complaint);
+  if (number.complaint) throw UsageError(option + ": " + in_quotes(text) + " " + number.complaint);
   return number.value;
 }
 
 double positive_argument(const std::string& option, const std::string& text) {
   const double value = number_argument(option, text);
-  if (!(value > 0)) throw UsageError(option + ": " + cited(text) + " is not above 0");
+  if (!(value > 0)) throw UsageError(option + ": " + in_quotes(text) + " is not above 0");
   return value;
 }
 
@@ -56,7 +56,7 @@ unsigned long long whole_argument(const std::string& option, const std::string& 
                                   unsigned long long high) {
   unsigned long long value = 0;
   if (!parse_whole(text, low, high, value)) {
-    throw UsageError(option + ": " + cited(text) + " is not a whole number from " + std::to_string(low) + " to " +
+    throw UsageError(option + ": " + in_quotes(text) + " is not a whole number from " + std::to_string(low) + " to " +
                      std::to_string(high));
   }
   return value;
@@ -71,7 +71,7 @@ std::vector<double> numbers_argument(const std::string& option, const std::strin
 std::vector<std::string> names_argument(const std::string& option, const std::string& text) {
   std::vector<std::string> names = split_quoted(option, text);
   for (const std::string& name : names) {
-    if (name.empty()) throw UsageError(option + ": " + cited(text) + " has an empty name");
+    if (name.empty()) throw UsageError(option + ": " + in_quotes(text) + " has an empty name");
   }
   return names;
 }

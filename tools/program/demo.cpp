@@ -32,9 +32,9 @@ struct DemoOptions {
 };
 
 /// Where the files go, and a line on standard error for every step.
-class Studio {
+class OutputDirectory {
  public:
-  Studio(std::string directory, bool quiet, int thread_count)
+  OutputDirectory(std::string directory, bool quiet, int thread_count)
       : threads(thread_count), directory_(std::move(directory)), quiet_(quiet) {
     std::error_code error;
     std::filesystem::create_directories(directory_, error);
@@ -43,7 +43,7 @@ class Studio {
 
   void step(const std::string& what) {
     if (interrupted()) throw CancelledByUser();
-    if (!quiet_) say(what);
+    if (!quiet_) print_status(what);
   }
 
   std::string path(const std::string& file) const { return directory_ + "/" + file; }
@@ -86,7 +86,7 @@ void add_methods(const Experiment& experiment, std::vector<std::string>& names, 
   }
 }
 
-void write_losses(const Studio& studio, const std::string& file, const FitResult& training) {
+void write_losses(const OutputDirectory& studio, const std::string& file, const FitResult& training) {
   Columns columns(3);
   for (std::size_t i = 0; i < training.losses.size(); ++i) {
     columns[0].push_back(static_cast<double>(i));
@@ -98,13 +98,16 @@ void write_losses(const Studio& studio, const std::string& file, const FitResult
 
 Json training_report(const Experiment& experiment, const FitOptions& options) {
   const FitResult& training = experiment.training;
-  return {{"w", training.w[0]},         {"bandwidth", 1 / std::abs(training.w[0])},
-          {"losses", training.losses},  {"stop", name(training.stop)},
-          {"loss", name(options.loss)}, {"learning_rate", options.learning_rate},
+  return {{"w", training.w[0]},
+          {"bandwidth", 1 / std::abs(training.w[0])},
+          {"losses", training.losses},
+          {"stop", to_string(training.stop)},
+          {"loss", to_string(options.loss)},
+          {"learning_rate", options.learning_rate},
           {"epochs", options.epochs}};
 }
 
-void draw_chapter(Studio& studio, const Experiment& experiment, const Curve& truth) {
+void draw_chapter(OutputDirectory& studio, const Experiment& experiment, const Curve& truth) {
   const Curve data = data_points(experiment.data);
   const auto draw = [&](const std::string& file, const std::vector<Panel>& panels) {
     studio.step("drawing " + file);
@@ -132,7 +135,8 @@ void draw_chapter(Studio& studio, const Experiment& experiment, const Curve& tru
   draw("loss.png", {{"Training, each point left out", "epoch", "loss (half the sum of squares)", {losses}}});
 }
 
-void draw_weights(Studio& studio, const std::string& name, const std::string& title, const Matrix<double>& weights) {
+void draw_weights(OutputDirectory& studio, const std::string& name, const std::string& title,
+                  const Matrix<double>& weights) {
   studio.step("drawing weights_" + name + ".png");
   studio.write_weights("weights_" + name + ".npy", weights);
   write_file(studio.path("weights_" + name + ".png"),
@@ -140,7 +144,7 @@ void draw_weights(Studio& studio, const std::string& name, const std::string& ti
 }
 
 /// The chapter's experiment. Adds to the report.
-FitResult run_chapter(Studio& studio, std::uint64_t seed, Json& report) {
+FitResult run_chapter(OutputDirectory& studio, std::uint64_t seed, Json& report) {
   studio.step("making the chapter's data");
   FitOptions options;  // of the chapter: gradient descent, 5 epochs, learning rate 0.5, w0 from the seed
   options.seed = seed;
@@ -175,7 +179,7 @@ FitResult run_chapter(Studio& studio, std::uint64_t seed, Json& report) {
 }
 
 /// The same steps on measured data, where nobody knows the truth: methods are compared on points left out.
-FitResult run_motorcycle(Studio& studio, Json& report) {
+FitResult run_motorcycle(OutputDirectory& studio, Json& report) {
   studio.step("the same on the motorcycle data");
   Data data = motorcycle_data();
   constexpr std::size_t points = 300;
@@ -246,11 +250,11 @@ Exit run_demo(const DemoOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const auto seed = whole_argument("--seed", options.seed, 0, std::numeric_limits<std::uint64_t>::max());
   const int threads = checked_threads(options.common);
-  Studio studio(options.out, options.common.quiet, threads);
+  OutputDirectory studio(options.out, options.common.quiet, threads);
   Json report = {{"seed", seed}};
   const FitResult chapter = run_chapter(studio, seed, report);
   const FitResult motorcycle = run_motorcycle(studio, report["motorcycle"]);
-  report["isa"] = name(active_isa());
+  report["isa"] = to_string(active_isa());
   report["threads"] = thread_count(threads);
   report["version"] = version();
   report["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -262,7 +266,7 @@ Exit run_demo(const DemoOptions& options) {
   }
   for (const FitResult* training : {&chapter, &motorcycle}) {
     if (training->stop != FitStop::diverged) continue;
-    say("training diverged with this seed; the best w seen was kept");
+    print_status("training diverged with this seed; the best w seen was kept");
     return Exit::not_converged;
   }
   return Exit::ok;

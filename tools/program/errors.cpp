@@ -10,7 +10,7 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-std::string cited(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t limit = 40;
   std::size_t end = text.size();
   if (end > limit) {
@@ -23,7 +23,7 @@ std::string cited(std::string_view text) {
   return result;
 }
 
-std::string counted(std::size_t count, std::string_view noun) {
+std::string plural(std::size_t count, std::string_view noun) {
   return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 

@@ -39,9 +39,9 @@ struct CancelledByUser : Error {
 std::string printable(std::string_view text);
 
 /// 'text', printable and at most about 40 bytes long.
-std::string cited(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// "1 row", "2 rows".
-std::string counted(std::size_t count, std::string_view noun);
+std::string plural(std::size_t count, std::string_view noun);
 
 }  // namespace attnpool::program

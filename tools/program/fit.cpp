@@ -10,6 +10,7 @@
 #include <optional>
 #include <sstream>
 
+#include "algorithm_options.hpp"
 #include "arguments.hpp"
 #include "atomic_file.hpp"
 #include "commands.hpp"
@@ -21,7 +22,6 @@
 #include "number.hpp"
 #include "output.hpp"
 #include "pictures.hpp"
-#include "plan_options.hpp"
 #include "problem.hpp"
 #include "progress.hpp"
 #include "training.hpp"
@@ -31,7 +31,7 @@ namespace {
 
 struct FitArguments {
   CommonOptions common;
-  PlanOptions plan;
+  AlgorithmOptions algorithm;
   ReadOptions read;
   std::string data, x, y, key_weights, group, model;
   std::string w0, learning_rate, epochs = "100", tolerance;
@@ -65,18 +65,18 @@ bool selects(const FitArguments& arguments) {
 FitOptions checked_descent(const FitArguments& arguments, std::size_t dims) {
   FitOptions options;
   options.threads = checked_threads(arguments.common);
-  options.loss = loss_from_name(arguments.loss);
+  options.loss = from_string<Loss>(arguments.loss);
   options.leave_one_out = !arguments.no_leave_one_out;
   options.epochs = static_cast<int>(whole_argument("--epochs", arguments.epochs, 0, std::numeric_limits<int>::max()));
-  options.plan = checked_plan(arguments.plan, dims);
-  options.plan_tolerance = checked_tolerance(arguments.plan);
+  options.algorithm = checked_algorithm(arguments.algorithm, dims);
+  options.algorithm_tolerance = checked_tolerance(arguments.algorithm);
   if (!arguments.learning_rate.empty()) options.learning_rate = positive_argument("--lr", arguments.learning_rate);
   // So many steps as were asked for, as in the chapter, or until w is a minimum.
   if (arguments.learning_rate.empty() && !arguments.has("--epochs")) options.tolerance = 1e-9;
   if (!arguments.tolerance.empty()) options.tolerance = positive_argument("--tolerance", arguments.tolerance);
   if (!arguments.w0.empty()) options.w0 = numbers_argument("--w0", arguments.w0);
   if (options.w0.size() > 1 && options.w0.size() != dims) {
-    throw UsageError("--w0: " + counted(options.w0.size(), "number") + " for " + counted(dims, "x column"));
+    throw UsageError("--w0: " + plural(options.w0.size(), "number") + " for " + plural(dims, "x column"));
   }
   return options;
 }
@@ -84,7 +84,7 @@ FitOptions checked_descent(const FitArguments& arguments, std::size_t dims) {
 TrainingOptions checked_options(const FitArguments& arguments, std::size_t dims) {
   TrainingOptions options;
   options.selects = selects(arguments);
-  options.criterion = criterion_from_name(arguments.criterion);
+  options.criterion = from_string<Criterion>(arguments.criterion);
   options.per_dimension = !arguments.scalar;
   options.descent = checked_descent(arguments, dims);
   for (const auto& [option, path] : {std::pair{"--curve", arguments.curve}, {"--plot-curve", arguments.plot_curve}}) {
@@ -100,8 +100,8 @@ TrainingOptions checked_options(const FitArguments& arguments, std::size_t dims)
 Explanation explain_loss(const Data& data, Precision precision, const FitOptions& options) {
   Options call;
   if (options.leave_one_out) call.range = KeyRange::all_but_self();
-  call.plan = options.plan;
-  call.tolerance = options.plan_tolerance;
+  call.algorithm = options.algorithm;
+  call.tolerance = options.algorithm_tolerance;
   call.key_weights = options.key_weights;
   call.threads = options.threads;
   return in_precision(precision, [&](auto zero) {
@@ -127,8 +127,8 @@ nlohmann::ordered_json json_report(const FitArguments& arguments, const Model& m
     }
   }
   report["rows_left_out"] = model.data.left_out;
-  report["precision"] = name(model.precision);
-  report["isa"] = name(active_isa());
+  report["precision"] = to_string(model.precision);
+  report["isa"] = to_string(active_isa());
   report["threads"] = thread_count(trainings.front().options.threads);
   report["seconds"] = seconds;
   report["model"] = arguments.model;
@@ -185,7 +185,7 @@ std::string curve_table(const FitArguments& arguments, const Model& model, const
   std::vector<std::string> names;
   for (std::size_t d = 0; d < selection.scale.size(); ++d)
     names.push_back(selection.scale.size() == 1 ? "bandwidth" : "bandwidth of " + model.data.x[d]);
-  names.push_back(name(criterion_from_name(arguments.criterion)));
+  names.push_back(to_string(from_string<Criterion>(arguments.criterion)));
   names.push_back("estimated");
   Matrix<double> rows(selection.curve.size(), names.size());
   for (std::size_t i = 0; i < rows.rows; ++i) {
@@ -204,7 +204,7 @@ std::string curve_table(const FitArguments& arguments, const Model& model, const
 }
 
 std::string curve_picture(const FitArguments& arguments, const Selection& selection) {
-  const std::string criterion = name(criterion_from_name(arguments.criterion));
+  const std::string criterion = to_string(from_string<Criterion>(arguments.criterion));
   Panel panel{"Selection of the bandwidth", "log10 of the bandwidth", criterion, {}};
   if (selection.scale.size() > 1) panel.x_label += " in robust spreads of each column";
   const double unit = selection.scale.size() == 1 ? selection.scale[0] : 1;
@@ -230,7 +230,7 @@ Exit run_fit(const FitArguments& arguments) {
   Model model = load_data(arguments, options.descent.leave_one_out);
 
   std::optional<Explanation> explanation;
-  if (arguments.plan.explain) {
+  if (arguments.algorithm.explain) {
     FitOptions first = options.descent;
     first.key_weights = model.data.key_weights;
     if (first.w0.empty()) first.w0 = {first_w(model.data)};
@@ -258,7 +258,8 @@ Exit run_fit(const FitArguments& arguments) {
   }
   Exit worst = Exit::ok;
   for (const Training& training : trainings) {
-    const Exit exit = judge(training, arguments.model == "-" ? "the model" : arguments.model, arguments.common.quiet);
+    const Exit exit =
+        exit_code_of(training, arguments.model == "-" ? "the model" : arguments.model, arguments.common.quiet);
     if (exit != Exit::ok) worst = exit;
   }
   return worst;
@@ -333,9 +334,10 @@ void add_fit(CLI::App& program, Command& chosen) {
                    "Column, text or numbers: each of its groups learns its own w from its own rows")
       ->type_name("COL");
   command->add_flag("--history", arguments->history, "With --json: loss and w of every epoch too");
-  add_plan_options(*command, arguments->plan,
-                   "Say on standard error, and in the JSON report, how the loss at the first w will be computed and "
-                   "why");
+  add_algorithm_options(
+      *command, arguments->algorithm,
+      "Say on standard error, and in the JSON report, how the loss at the first w will be computed and "
+      "why");
   add_read_options(*command, arguments->read);
   add_common_options(*command, arguments->common);
   command->footer(

@@ -48,11 +48,11 @@ std::string unhelpful(const Training& training, const std::vector<std::string>& 
 Exit judge_selection(const Training& training, const std::string& of_group, const std::string& model) {
   const std::string kept = model + " has the best w so far, " + brief(training.result.w);
   if (training.result.stop == FitStop::cancelled) {
-    say(of_group + "cancelled; " + kept);
+    print_status(of_group + "cancelled; " + kept);
     return Exit::cancelled;
   }
   if (training.result.stop == FitStop::converged) return Exit::ok;
-  say(of_group + "the search for w did not converge; " + kept);
+  print_status(of_group + "the search for w did not converge; " + kept);
   return Exit::not_converged;
 }
 
@@ -75,7 +75,7 @@ nlohmann::ordered_json json_of(const Selection& selection) {
 
 std::string text_of(const Training& training, const Selection& selection, const std::vector<std::string>& x) {
   std::ostringstream text;
-  text << "criterion  " << to_short_text(selection.value) << " (" << name(training.criterion) << "), "
+  text << "criterion  " << to_short_text(selection.value) << " (" << to_string(training.criterion) << "), "
        << to_short_text(selection.rule_value) << " by the rule of thumb\n";
   for (std::size_t i = 0; i < std::min<std::size_t>(selection.minima.size(), 5); ++i)
     text << (i == 0 ? "minima     " : "           ") << to_short_text(selection.minima[i].value) << " at bandwidth "
@@ -85,7 +85,7 @@ std::string text_of(const Training& training, const Selection& selection, const 
     text << "no help    " << list << ": w = 0, the prediction does not depend on it\n";
   text << "fit        tr H " << to_short_text(selection.trace) << ", R squared " << to_short_text(selection.r_squared)
        << ", residual standard error " << to_short_text(selection.residual_error) << "\n"
-       << "search     " << counted(selection.evaluations, "evaluation") << ", "
+       << "search     " << plural(selection.evaluations, "evaluation") << ", "
        << (selection.cancelled   ? "cancelled"
            : selection.converged ? "converged"
                                  : "not converged")
@@ -101,30 +101,30 @@ double loss_before(const Training& training) {
 }
 
 std::string stop_of(const Training& training) {
-  if (!training.selection) return name(training.result.stop);
+  if (!training.selection) return to_string(training.result.stop);
   return training.selection->cancelled ? "cancelled" : training.selection->converged ? "converged" : "not converged";
 }
 
-Exit judge(const Training& training, const std::string& model, bool quiet) {
+Exit exit_code_of(const Training& training, const std::string& model, bool quiet) {
   const FitResult& result = training.result;
-  const std::string of_group = training.group.empty() ? "" : "group " + cited(training.group) + ": ";
+  const std::string of_group = training.group.empty() ? "" : "group " + in_quotes(training.group) + ": ";
   if (!training.at_bound.empty() && !quiet && result.stop != FitStop::cancelled) {
-    say(of_group + "the loss is least at the " + training.at_bound +
-        " bandwidth that was tried: the data do not determine one between the closest points and a flat fit");
+    print_status(of_group + "the loss is least at the " + training.at_bound +
+                 " bandwidth that was tried: the data do not determine one between the closest points and a flat fit");
   }
   if (training.selection) return judge_selection(training, of_group, model);
   const std::string kept = model + " has the best w so far, " + brief(result.w);
   const int epochs = static_cast<int>(result.losses.size()) - 1;
   switch (result.stop) {
     case FitStop::cancelled:
-      say(of_group + "cancelled; " + kept);
+      print_status(of_group + "cancelled; " + kept);
       return Exit::cancelled;
     case FitStop::diverged:
-      say(of_group + "training diverged; " + kept + "; a smaller --lr may help");
+      print_status(of_group + "training diverged; " + kept + "; a smaller --lr may help");
       return Exit::not_converged;
     case FitStop::flat:
-      say(of_group + "not converged: around w = " + brief(result.w) +
-          " the loss does not change with w; another --w0 may help");
+      print_status(of_group + "not converged: around w = " + brief(result.w) +
+                   " the loss does not change with w; another --w0 may help");
       return Exit::not_converged;
     case FitStop::converged:
       return Exit::ok;
@@ -132,8 +132,8 @@ Exit judge(const Training& training, const std::string& model, bool quiet) {
       break;
   }
   if (training.options.tolerance > 0) {
-    say(of_group + "not converged within " + counted(static_cast<std::size_t>(std::max(0, epochs)), "epoch") +
-        "; more --epochs may help");
+    print_status(of_group + "not converged within " + plural(static_cast<std::size_t>(std::max(0, epochs)), "epoch") +
+                 "; more --epochs may help");
     return Exit::not_converged;
   }
   return Exit::ok;
@@ -150,12 +150,12 @@ nlohmann::ordered_json json_of(const Training& training, const std::vector<std::
   };
   if (training.selection) {
     object.update(json_of(*training.selection));
-    object["criterion"] = name(training.criterion);
+    object["criterion"] = to_string(training.criterion);
     object["no_help"] = unhelpful(training, x);
     return object;
   }
   object.update({
-      {"loss", name(training.options.loss)},
+      {"loss", to_string(training.options.loss)},
       {"loss_before", loss_before(training)},
       {"loss_after", training.result.loss},
       {"epochs", training.result.losses.empty() ? 0 : training.result.losses.size() - 1},
@@ -181,9 +181,9 @@ std::string text_report(const Training& training, const std::vector<std::string>
   }
   const std::size_t epochs = result.losses.empty() ? 0 : result.losses.size() - 1;
   text << "loss       " << loss_text(loss_before(training)) << " before, " << loss_text(result.loss) << " after ("
-       << name(training.options.loss) << (training.options.leave_one_out ? ", each point left out)" : ")")
+       << to_string(training.options.loss) << (training.options.leave_one_out ? ", each point left out)" : ")")
        << "\ntraining   " << epochs << " epochs from w0 " << brief(training.options.w0) << rate_text(training.options)
-       << ", stopped: " << name(result.stop) << "\n";
+       << ", stopped: " << to_string(result.stop) << "\n";
   return text.str();
 }
 

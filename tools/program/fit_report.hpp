@@ -16,7 +16,7 @@ double loss_before(const Training& training);
 std::string stop_of(const Training& training);
 
 /// Says on standard error what the user must know about how training ended, and returns the exit code.
-Exit judge(const Training& training, const std::string& model, bool quiet);
+Exit exit_code_of(const Training& training, const std::string& model, bool quiet);
 
 /// x: the names of the x columns.
 nlohmann::ordered_json json_of(const Training& training, const std::vector<std::string>& x, bool history);

@@ -10,7 +10,7 @@ namespace {
 
 std::vector<std::string> names_of(const std::vector<Isa>& isas) {
   std::vector<std::string> names;
-  for (const Isa isa : isas) names.push_back(name(isa));
+  for (const Isa isa : isas) names.push_back(to_string(isa));
   return names;
 }
 
@@ -23,7 +23,7 @@ std::string joined(const std::vector<std::string>& words) {
 Exit run_info(const CommonOptions& options) {
   const int threads = thread_count(checked_threads(options));
   const auto compiled = names_of(compiled_isas()), supported = names_of(supported_isas());
-  const std::string active = name(active_isa());
+  const std::string active = to_string(active_isa());
   if (options.json) {
     const nlohmann::ordered_json report = {{"version", version()},
                                            {"compiled", compiled},

@@ -157,7 +157,7 @@ class Input::Archive : public Source {
       std::string array = entry ? entry : "";
       if (array.ends_with(".npy")) array.resize(array.size() - 4);
       if (array == member || (member.empty() && count == 1)) found = i;
-      if (names.size() < 400) names += (i == 0 ? "" : ", ") + cited(array);
+      if (names.size() < 400) names += (i == 0 ? "" : ", ") + in_quotes(array);
     }
     if (count == 0) throw DataError(name_ + ": the archive holds no array");
     if (found < 0) {

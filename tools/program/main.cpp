@@ -41,11 +41,11 @@ void refuse_single_dashes(int argc, char** argv, const CLI::App& program) {
     const std::string name = "-" + std::string(word.substr(0, word.find('=')));
     for (const CLI::App* command : program.get_subcommands({})) {
       if (command->get_option_no_throw(name)) {
-        throw UsageError("no option " + cited(word) + "; do you mean " + name + "?");
+        throw UsageError("no option " + in_quotes(word) + "; do you mean " + name + "?");
       }
     }
     const bool follows_option = i > 1 && argv[i - 1][0] == '-' && argv[i - 1][1] == '-';
-    if (!follows_option) throw UsageError("no option " + cited(word) + "; options begin with two dashes");
+    if (!follows_option) throw UsageError("no option " + in_quotes(word) + "; options begin with two dashes");
   }
 }
 
@@ -68,10 +68,11 @@ Exit parse_and_run(int argc, char** argv) {
   const auto is_first = [&](const CLI::App* command) { return command->get_name() == first; };
   const bool is_known_option = first == "--help" || first == "-h" || first == "--version";
   if (first.starts_with("-") && !is_known_option) {
-    throw UsageError("no option " + cited(first) + " before a command; there are demo, fit, predict, weights and info");
+    throw UsageError("no option " + in_quotes(first) +
+                     " before a command; there are demo, fit, predict, weights and info");
   }
   if (first.empty() || (first[0] != '-' && program.get_subcommands(is_first).empty())) {
-    throw UsageError((first.empty() ? "no command" : "no command " + cited(first)) +
+    throw UsageError((first.empty() ? "no command" : "no command " + in_quotes(first)) +
                      "; there are demo, fit, predict, weights and info (see attnpool --help)");
   }
   refuse_single_dashes(argc, argv, program);
@@ -93,19 +94,19 @@ Exit run(int argc, char** argv) {
   } catch (const ClosedPipe& error) {
     return error.code;
   } catch (const Error& error) {
-    say(error.what());
+    print_status(error.what());
     return error.code;
   } catch (const Cancelled&) {
-    say(CancelledByUser().what());
+    print_status(CancelledByUser().what());
     return Exit::cancelled;
   } catch (const std::invalid_argument&
                error) {  // the library refuses an option or the environment; data were checked by us
-    say(error.what());
+    print_status(error.what());
     return Exit::usage;
   } catch (const std::bad_alloc&) {
-    say("out of memory");
+    print_status("out of memory");
   } catch (const std::exception& error) {
-    say(error.what());
+    print_status(error.what());
   }
   return Exit::failure;
 }

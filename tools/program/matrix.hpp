@@ -30,7 +30,7 @@ struct Matrix {
 
 enum class Precision { float_, double_ };
 
-inline const char* name(Precision precision) { return precision == Precision::float_ ? "float" : "double"; }
+inline const char* to_string(Precision precision) { return precision == Precision::float_ ? "float" : "double"; }
 
 /// Calls work with a float or a double zero; its type is the precision to work in.
 template <class Work>

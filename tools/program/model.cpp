@@ -32,15 +32,12 @@ std::vector<std::optional<Moment>> parsed_origins(const std::vector<std::string>
   for (const std::string& text : texts) {
     origins.push_back(text.empty() ? std::nullopt : parse_date(text));
     if (!text.empty() && !origins.back())
-      throw DataError(file + ": 'x_origin' holds " + cited(text) + ", which is no date");
+      throw DataError(file + ": 'x_origin' holds " + in_quotes(text) + ", which is no date");
   }
   return origins;
 }
 
 }  // namespace
-
-const char* name(Loss loss) { return loss == Loss::mean ? "mean" : "half-sum"; }
-Loss loss_from_name(std::string_view name) { return name == "mean" ? Loss::mean : Loss::half_sum; }
 
 void check_names(const Data& data) {
   try {

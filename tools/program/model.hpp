@@ -17,11 +17,8 @@ struct Model {
   Loss loss = Loss::mean;
   bool leave_one_out = true;
   double loss_before = 0, loss_after = 0;  ///< at the first w and at w
-  std::string stop;                        ///< name(FitStop)
+  std::string stop;                        ///< to_string(FitStop)
 };
-
-const char* name(Loss loss);  ///< "mean", "half-sum"
-Loss loss_from_name(std::string_view name);
 
 /// JSON holds nothing but UTF-8: throws DataError for a column name that is not. Said before training instead of after
 /// it.

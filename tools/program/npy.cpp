@@ -108,8 +108,8 @@ class Dictionary {
       header.item_size = static_cast<std::size_t>(descr[2] - '0');
       return;
     }
-    fail(input_,
-         "the NPY array has dtype " + cited(descr) + "; a float of at most 64 bits, bool or an integer type is needed");
+    fail(input_, "the NPY array has dtype " + in_quotes(descr) +
+                     "; a float of at most 64 bits, bool or an integer type is needed");
   }
 
   void parse_shape(NpyHeader& header) {
@@ -128,7 +128,7 @@ class Dictionary {
       }
     }
     if (shape.empty() || shape.size() > 2) {
-      fail(input_, "the NPY array has " + counted(shape.size(), "dimension") + "; one or two are needed");
+      fail(input_, "the NPY array has " + plural(shape.size(), "dimension") + "; one or two are needed");
     }
     header.rows = shape[0];
     header.cols = shape.size() == 2 ? shape[1] : 1;
@@ -209,7 +209,7 @@ NpyHeader read_npy_header(Input& input) {
   }
   const std::size_t left = input.bytes_left();
   if (left != bytes) {
-    fail(input, "the NPY header claims " + shape + " cells, " + counted(bytes, "byte") + "; " + std::to_string(left) +
+    fail(input, "the NPY header claims " + shape + " cells, " + plural(bytes, "byte") + "; " + std::to_string(left) +
                     " follow");
   }
   return header;
@@ -232,7 +232,7 @@ std::vector<double> read_npy_cells(Input& input, const NpyHeader& header, const 
     const auto where = [&] { return "row " + std::to_string(row) + ", column " + std::to_string(column) + ": "; };
     if (!value) fail(input, where() + "an integer beyond 2^53 that a double would round");
     if (!std::isfinite(*value) && !(may_lack && std::isnan(*value)))
-      fail(input, where() + cited(to_text(*value)) + " is not finite");
+      fail(input, where() + in_quotes(to_text(*value)) + " is not finite");
     for (const std::size_t place : places[column]) cells[row * columns.size() + place] = *value;
   }
   return cells;

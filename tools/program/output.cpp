@@ -21,7 +21,7 @@ Format format_of(const std::string& option, const std::string& path,
     if (path.ends_with(ending)) return format;
     known += (known.empty() ? "" : ending == endings.back().first ? " or " : ", ") + std::string(ending);
   }
-  throw UsageError(option + ": " + cited(path) + " ends in none of " + known + ", which say what is written");
+  throw UsageError(option + ": " + in_quotes(path) + " ends in none of " + known + ", which say what is written");
 }
 
 bool is_special(const std::string& path) {

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "algorithm_options.hpp"
 #include "atomic_file.hpp"
 #include "commands.hpp"
 #include "csv.hpp"
@@ -17,7 +18,6 @@
 #include "npy.hpp"
 #include "output.hpp"
 #include "pictures.hpp"
-#include "plan_options.hpp"
 #include "problem.hpp"
 #include "progress.hpp"
 
@@ -27,13 +27,13 @@ namespace {
 struct PredictOptions {
   CommonOptions common;
   ProblemOptions problem;
-  PlanOptions plan;
+  AlgorithmOptions algorithm;
   std::string out = "-", plot;
   bool bounds = false, out_given = false;
 };
 
-/// The header of the column that --bounds adds.
-constexpr const char* bound_name = "bound";
+/// The header of the column that --error-bounds adds.
+constexpr const char* bound_name = "error_bound";
 
 /// The answers of all queries.
 struct Prediction {
@@ -128,19 +128,19 @@ void answer(const PredictOptions& options, const Part& part, Options call, Predi
   Arrays<T> arrays(problem);
   const auto queries = arrays.queries.view(), keys = arrays.keys.view(), values = arrays.values.view();
   call.key_weights = problem.data.key_weights;
-  if (options.plan.explain) {
+  if (options.algorithm.explain) {
     done.explanation = explain<T>(queries, keys, values, *problem.score, call);
     if (!options.common.quiet) std::cerr << done.explanation->text();
   }
   Matrix<T> predictions(queries.rows, values.cols);
   std::vector<double> bounds(options.bounds ? queries.rows : 0);
   Report report;
-  call.bounds = bounds;
+  call.error_bounds = bounds;
   if (options.common.json) call.report = &report;
   pool<T>(queries, keys, values, *problem.score, predictions.view(), call);
-  done.report.plan = report.plan;
-  done.report.handed_over += report.handed_over;
-  done.report.bound = std::max(done.report.bound, report.bound);
+  done.report.algorithm = report.algorithm;
+  done.report.fallback_queries += report.fallback_queries;
+  done.report.error_bound = std::max(done.report.error_bound, report.error_bound);
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const std::size_t row = part.rows.empty() ? q : part.rows[q];
     bool answered = true;
@@ -202,7 +202,7 @@ void check_predict(const PredictOptions& options, const Problem& problem) {
   }
   for (const auto* names : {&problem.data.x, &problem.data.y}) {
     if (options.bounds && std::find(names->begin(), names->end(), bound_name) != names->end()) {
-      throw UsageError("--bounds: a column is called " + cited(bound_name) + " already");
+      throw UsageError("--error-bounds: a column is called " + in_quotes(bound_name) + " already");
     }
   }
   const double rows = static_cast<double>(problem.queries.rows),
@@ -213,24 +213,25 @@ void check_predict(const PredictOptions& options, const Problem& problem) {
 Exit run_predict(const PredictOptions& options) {
   const Clock::time_point start = Clock::now();
   const int threads = checked_threads(options.common);
-  const double tolerance = checked_tolerance(options.plan);
+  const double tolerance = checked_tolerance(options.algorithm);
   check_outputs(options.common, options.out, options.plot);
   const Problem problem = load_problem(options.problem, options.common.quiet);
   check_predict(options, problem);
   Options call = library_options(problem, threads, {});
-  call.plan = checked_plan(options.plan, problem.queries.cols);
+  call.algorithm = checked_algorithm(options.algorithm, problem.queries.cols);
   call.tolerance = tolerance;
   const Prediction done = predict(options, problem, call);
   write_outputs(options, problem, done);
   if (done.without_answer > 0 && !options.common.quiet) {
-    say(counted(done.without_answer, "row") + " of " + std::to_string(problem.queries.rows) +
-        " without an answer (nan): no row of the data is in reach of the query");
+    print_status(plural(done.without_answer, "row") + " of " + std::to_string(problem.queries.rows) +
+                 " without an answer (nan): no row of the data is in reach of the query");
   }
   if (!options.common.json) return Exit::ok;
   nlohmann::ordered_json report = json_report(problem, threads, start, options.out);
   report["rows_without_answer"] = done.without_answer;
-  report["result"] = {
-      {"plan", name(done.report.plan)}, {"handed_over", done.report.handed_over}, {"bound", done.report.bound}};
+  report["result"] = {{"algorithm", to_string(done.report.algorithm)},
+                      {"fallback_queries", done.report.fallback_queries},
+                      {"error_bound", done.report.error_bound}};
   if (done.explanation) report["explanation"] = to_json(*done.explanation);
   write_json("-", report);
   return Exit::ok;
@@ -248,9 +249,9 @@ void add_predict(CLI::App& program, Command& chosen) {
   command->add_option("--plot", options->plot, "Picture of data and prediction: PNG, SVG or PDF, as the name ends")
       ->type_name("FILE");
   add_column_options(*command, options->problem);
-  add_plan_options(*command, options->plan,
-                   "Say on standard error, and in the JSON report, how the work will be done and why");
-  command->add_flag("--bounds", options->bounds,
+  add_algorithm_options(*command, options->algorithm,
+                        "Say on standard error, and in the JSON report, how the work will be done and why");
+  command->add_flag("--error-bounds", options->bounds,
                     "Add a column 'bound' to the predictions: no error of the row is larger, as a part of the range "
                     "(largest - smallest value) of its y column, but for the rounding of the largest value");
   add_common_options(*command, options->common);

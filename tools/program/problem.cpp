@@ -66,11 +66,11 @@ Gaussian score_of(const ProblemOptions& options, std::size_t dims) {
   const std::string option = by_w ? "--w" : "--bandwidth", &text = by_w ? options.w : options.bandwidth;
   std::vector<double> numbers = numbers_argument(option, text);
   if (numbers.size() != 1 && numbers.size() != dims) {
-    throw UsageError(option + ": " + counted(numbers.size(), "number") + " for " + counted(dims, "x column"));
+    throw UsageError(option + ": " + plural(numbers.size(), "number") + " for " + plural(dims, "x column"));
   }
   if (by_w) return Gaussian(std::move(numbers));
   for (const double h : numbers) {
-    if (!(h > 0)) throw UsageError("--bandwidth: " + cited(to_text(h)) + " is not above 0");
+    if (!(h > 0)) throw UsageError("--bandwidth: " + in_quotes(to_text(h)) + " is not above 0");
   }
   return Gaussian::from_bandwidth(std::move(numbers));
 }
@@ -86,7 +86,7 @@ void read_at(Problem& problem, const ProblemOptions& options, const TextFormat& 
     const auto& known = problem.group_names;
     if (std::find(known.begin(), known.end(), table.groups[r]) == known.end()) {
       throw DataError(options.at + ": row " + std::to_string(r) + " (from 0): the data have no group " +
-                      cited(table.groups[r]) + " in column " + cited(data.group));
+                      in_quotes(table.groups[r]) + " in column " + in_quotes(data.group));
     }
   }
   problem.queries = std::move(table.numbers);
@@ -100,7 +100,7 @@ KeyRange range_of(const ProblemOptions& options) {
   if (options.window.empty()) return KeyRange::all();
   const std::size_t comma = options.window.find(',');
   if (comma == std::string::npos) {
-    throw UsageError("--window: " + cited(options.window) + " is not two numbers of rows, BEFORE,AFTER");
+    throw UsageError("--window: " + in_quotes(options.window) + " is not two numbers of rows, BEFORE,AFTER");
   }
   constexpr unsigned long long most = 1ULL << 60;
   return KeyRange::window(whole_argument("--window", options.window.substr(0, comma), 0, most),
@@ -109,7 +109,7 @@ KeyRange range_of(const ProblemOptions& options) {
 
 void require_same_points(const Matrix<double>& queries, const Matrix<double>& keys, const std::string& file) {
   if (queries.rows != keys.rows) {
-    throw DataError(file + ": " + counted(queries.rows, "row") + " where the data have " + std::to_string(keys.rows) +
+    throw DataError(file + ": " + plural(queries.rows, "row") + " where the data have " + std::to_string(keys.rows) +
                     "; --leave-one-out needs the queries to be the data");
   }
   const auto differs = std::mismatch(queries.cells.begin(), queries.cells.end(), keys.cells.begin()).first;
@@ -189,7 +189,7 @@ void add_column_options(CLI::App& command, ProblemOptions& options) {
 }
 
 void report_left_out(std::size_t rows, const std::string& file, bool quiet) {
-  if (rows > 0 && !quiet) say(printable(file) + ": " + counted(rows, "row") + " with missing values left out");
+  if (rows > 0 && !quiet) print_status(printable(file) + ": " + plural(rows, "row") + " with missing values left out");
 }
 
 namespace {
@@ -229,7 +229,7 @@ void check_can_leave_one_out(const Data& data, const std::vector<std::string>& g
   if (group_names.empty()) return check_can_leave_one_out(data, file);
   const std::vector<Data> groups = groups_of(data);
   for (std::size_t g = 0; g < groups.size(); ++g)
-    check_can_leave_one_out(groups[g], file + ": group " + cited(group_names[g]));
+    check_can_leave_one_out(groups[g], file + ": group " + in_quotes(group_names[g]));
 }
 
 std::vector<Part> parts_of(Problem problem) {
@@ -315,10 +315,10 @@ nlohmann::ordered_json json_report(const Problem& problem, int threads, Clock::t
       {"queries", problem.queries.rows},
       {"keys", problem.data.keys.rows},
       {"w", problem.score ? nlohmann::ordered_json(problem.score->w()) : nlohmann::ordered_json(nullptr)},
-      {"precision", name(problem.precision)},
+      {"precision", to_string(problem.precision)},
       {"leave_one_out", problem.leave_one_out},
       {"rows_left_out", problem.data.left_out + problem.queries_left_out},
-      {"isa", name(active_isa())},
+      {"isa", to_string(active_isa())},
       {"threads", thread_count(threads)},
       {"seconds", std::chrono::duration<double>(Clock::now() - start).count()},
       {"out", out},

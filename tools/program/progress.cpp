@@ -66,7 +66,7 @@ bool ProgressDisplay::update(double fraction, const std::string& detail) {
   if (terminal_) {
     draw_bar(fraction, text);
   } else {
-    say(title_ + ": " + text);
+    print_status(title_ + ": " + text);
   }
   return true;
 }
@@ -88,6 +88,6 @@ void ProgressDisplay::draw_bar(double fraction, const std::string& text) {
   bar_drawn_ = true;
 }
 
-void say(const std::string& line) { std::fputs(("attnpool: " + printable(line) + "\n").c_str(), stderr); }
+void print_status(const std::string& line) { std::fputs(("attnpool: " + printable(line) + "\n").c_str(), stderr); }
 
 }  // namespace attnpool::program

@@ -31,6 +31,6 @@ class ProgressDisplay {
 };
 
 /// One line on standard error.
-void say(const std::string& line);
+void print_status(const std::string& line);
 
 }  // namespace attnpool::program

@@ -21,7 +21,7 @@ char checked_separator(const std::string& text) {
   const bool is_usable = text.size() == 1 && std::ispunct(static_cast<unsigned char>(text[0])) &&
                          std::string_view("\"+-.").find(text[0]) == std::string_view::npos;
   if (!is_usable) {
-    throw UsageError("--sep: " + cited(text) + " is neither comma, tab, semicolon or space nor one such character");
+    throw UsageError("--sep: " + in_quotes(text) + " is neither comma, tab, semicolon or space nor one such character");
   }
   return text[0];
 }

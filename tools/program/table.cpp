@@ -16,7 +16,7 @@ using Names = std::vector<std::string>;
 std::string listed(const Names& names) {
   constexpr std::size_t limit = 12;
   std::string list;
-  for (std::size_t i = 0; i < std::min(limit, names.size()); ++i) list += (i == 0 ? "" : ", ") + cited(names[i]);
+  for (std::size_t i = 0; i < std::min(limit, names.size()); ++i) list += (i == 0 ? "" : ", ") + in_quotes(names[i]);
   return names.size() > limit ? list + ", ..." : list;
 }
 
@@ -51,9 +51,11 @@ std::string hint(const Names& header, const std::string& name, char separator) {
 std::size_t find_column(const CsvReader& reader, const Names& header, const std::string& name) {
   const auto found = std::find(header.begin(), header.end(), name);
   if (found == header.end()) {
-    reader.fail("no column " + cited(name) + "; there are " + listed(header) + hint(header, name, reader.separator()));
+    reader.fail("no column " + in_quotes(name) + "; there are " + listed(header) +
+                hint(header, name, reader.separator()));
   }
-  if (std::find(found + 1, header.end(), name) != header.end()) reader.fail("two columns are called " + cited(name));
+  if (std::find(found + 1, header.end(), name) != header.end())
+    reader.fail("two columns are called " + in_quotes(name));
   return static_cast<std::size_t>(found - header.begin());
 }
 
@@ -81,7 +83,7 @@ class TextTable {
     if (first_is_data) add_row(fields);
     while (reader_.next(fields)) {
       if (fields.size() != width_) {
-        reader_.fail(counted(fields.size(), "field") + (first_is_data ? "; the first row has " : "; the header has ") +
+        reader_.fail(plural(fields.size(), "field") + (first_is_data ? "; the first row has " : "; the header has ") +
                      std::to_string(width_));
       }
       add_row(fields);
@@ -158,7 +160,7 @@ class TextTable {
   }
 
   [[noreturn]] void fail(std::size_t i, const std::string& field, const std::string& complaint) const {
-    reader_.fail("column " + cited(selection_.numbers[i]) + ": " + cited(field) + " " + complaint);
+    reader_.fail("column " + in_quotes(selection_.numbers[i]) + ": " + in_quotes(field) + " " + complaint);
   }
 
   const ColumnChoice& selection_;
@@ -180,10 +182,10 @@ std::vector<std::size_t> npy_places(const Input& input, const NpyHeader& header,
     unsigned long long place = places.size();
     if (!whole && (header.cols == 0 || !parse_whole(name, 0, header.cols - 1, place))) {
       if (selection.whole_npy) {
-        throw DataError(input.name() + ": " + counted(header.cols, "column") + "; there must be " +
+        throw DataError(input.name() + ": " + plural(header.cols, "column") + "; there must be " +
                         std::to_string(columns.size()) + ", one for each of " + listed(columns));
       }
-      throw DataError(input.name() + ": no column " + cited(name) +
+      throw DataError(input.name() + ": no column " + in_quotes(name) +
                       "; NPY columns are called by number and there are " + std::to_string(header.cols) + ", from 0");
     }
     places.push_back(static_cast<std::size_t>(place));

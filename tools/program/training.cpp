@@ -83,7 +83,7 @@ Training::Start start_of(const Data& data, const TrainingOptions& options, bool 
   TrainingOptions least = options;
   least.criterion = Criterion::leave_one_out;
   const Selection found = select(data, least, false, quiet);
-  return {found.w[0] > 0 ? found.w[0] : rule_start(data), name(found.bound)};
+  return {found.w[0] > 0 ? found.w[0] : rule_start(data), to_string(found.bound)};
 }
 
 Training descended(const Data& data, Precision precision, const TrainingOptions& asked, bool quiet) {
@@ -109,7 +109,7 @@ Training selected(const Data& data, Precision precision, const TrainingOptions& 
   training.criterion = asked.criterion;
   training.selection = select(data, asked, asked.per_dimension, quiet);
   const Selection& found = *training.selection;
-  training.at_bound = name(found.bound);
+  training.at_bound = to_string(found.bound);
   training.result.w = found.w;
   training.result.loss = found.leave_one_out;
   training.result.stop = found.cancelled ? FitStop::cancelled : found.converged ? FitStop::converged : FitStop::epochs;

@@ -86,7 +86,7 @@ Exit run_weights(const WeightsOptions& options) {
   check_outputs(options.common, options.out, options.plot);
   const Problem problem = load_problem(options.problem, options.common.quiet);
   if (!problem.data.group.empty()) {
-    throw UsageError("--model: " + cited(options.problem.model) + " has groups, which `weights` does not know");
+    throw UsageError("--model: " + in_quotes(options.problem.model) + " has groups, which `weights` does not know");
   }
   if (!options.plot.empty() && problem.queries.rows > max_picture_cells / problem.data.keys.rows) {
     throw UsageError("--plot: " + std::to_string(problem.queries.rows) + " x " +

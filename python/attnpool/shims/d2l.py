@@ -87,7 +87,7 @@ class _Pool(torch.autograd.Function):
         w, number, queries, keys, values = arguments
         column = queries.detach().reshape(-1, 1).contiguous()
         out = torch.empty_like(column)
-        how = _core.How(_range(keys), 0, "automatic", 0.0, NO_WEIGHTS)
+        how = _core.CallOptions(_range(keys), 0, "auto", 0.0, NO_WEIGHTS)
         call = (1, column.numpy(), keys.column, values.column, _core.Gaussian([number], False), how, out.numpy())
         if ctx.needs_input_grad[0]:
             derivative = torch.empty_like(column)

@@ -240,7 +240,7 @@ static void cancelling(void) {
   double* x = malloc(2 * count * sizeof *x);
   double fraction = -1;
   attnpool_options options = attnpool_options_default();
-  options.plan = ATTNPOOL_PLAN_DENSE;  // long enough to be stopped
+  options.algorithm = ATTNPOOL_ALGORITHM_DENSE;  // long enough to be stopped
   const char* isa = NULL;
   options.progress = stop_at_once;
   options.user = &fraction;

@@ -14,29 +14,30 @@ namespace attnpool {
 ///           O(Q + K) for every bandwidth. Every query's error is bounded beforehand; a query whose bound exceeds the
 ///           tolerance is answered by the pruned or the dense plan
 /// pruned and grid serve KeyRange::all, first and all_but_self.
-enum class Plan { automatic, dense, pruned, grid };
+enum class Algorithm { automatic, dense, pruned, grid };
 
-/// "automatic", "dense", "pruned", "grid".
-const char* name(Plan plan) noexcept;
+/// "auto", "dense", "pruned", "grid".
+const char* to_string(Algorithm algorithm) noexcept;
 
 /// What a call of pool(), pool_gradient() or loss_gradient() did; filled in if Options::report points to one.
 struct Report {
-  Plan plan = Plan::dense;      ///< the plan that was carried out
-  std::size_t handed_over = 0;  ///< queries that the grid could not answer within the tolerance, so that others did
-  double bound = 0;             ///< no row has a larger bound (see Options::bounds)
+  Algorithm algorithm = Algorithm::dense;  ///< the algorithm that was carried out
+  std::size_t fallback_queries =
+      0;                   ///< queries that the grid could not answer within the tolerance, so that others did
+  double error_bound = 0;  ///< no row has a larger bound (see Options::error_bounds)
 };
 
 /// What a call would do, and why.
 struct Explanation {
   struct Cost {
-    Plan plan = Plan::dense;
+    Algorithm algorithm = Algorithm::dense;
     bool possible = false;
     double seconds = 0;  ///< predicted, on the call's threads; good to a factor of two
     double bytes = 0;    ///< of memory beside the caller's
     double error = 0;    ///< bound, relative to the range of a value column
   };
-  Plan plan = Plan::dense;
-  bool forced = false;  ///< by Options::plan
+  Algorithm algorithm = Algorithm::dense;
+  bool forced = false;  ///< by Options::algorithm
   std::size_t queries = 0, keys = 0, dims = 0, cols = 0;
   int threads = 1;
   double tolerance = 0;

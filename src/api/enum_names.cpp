@@ -1,0 +1,85 @@
+// The names of the values of every public enumeration.
+#include <attnpool/algorithm.hpp>
+#include <attnpool/fit.hpp>
+#include <attnpool/from_string.hpp>
+#include <attnpool/gradient.hpp>
+#include <attnpool/isa.hpp>
+#include <attnpool/selection.hpp>
+#include <string>
+
+#include "base/validate.hpp"
+
+namespace attnpool {
+namespace {
+
+template <class Enum>
+struct Name {
+  Enum value;
+  const char* name;
+};
+
+constexpr Name<Algorithm> algorithms[] = {{Algorithm::automatic, "auto"},
+                                          {Algorithm::dense, "dense"},
+                                          {Algorithm::pruned, "pruned"},
+                                          {Algorithm::grid, "grid"}};
+constexpr Name<Criterion> criteria[] = {
+    {Criterion::leave_one_out, "leave-one-out"}, {Criterion::gcv, "gcv"}, {Criterion::aicc, "aicc"}};
+constexpr Name<FitStop> stops[] = {{FitStop::epochs, "epochs"},
+                                   {FitStop::converged, "converged"},
+                                   {FitStop::diverged, "diverged"},
+                                   {FitStop::cancelled, "cancelled"},
+                                   {FitStop::flat, "flat"}};
+constexpr Name<Isa> isas[] = {
+    {Isa::scalar, "scalar"}, {Isa::sse2, "sse2"}, {Isa::avx2, "avx2"}, {Isa::avx512, "avx512"}, {Isa::neon, "neon"}};
+constexpr Name<Loss> losses[] = {{Loss::half_sum, "half-sum"}, {Loss::mean, "mean"}};
+constexpr Name<Selection::Bound> bounds[] = {
+    {Selection::Bound::none, ""}, {Selection::Bound::smallest, "smallest"}, {Selection::Bound::largest, "largest"}};
+
+template <class Enum, std::size_t n>
+const char* name_of(const Name<Enum> (&names)[n], Enum value) noexcept {
+  for (const auto& entry : names)
+    if (entry.value == value) return entry.name;
+  return "unknown";
+}
+
+template <class Enum, std::size_t n>
+Enum value_of(const Name<Enum> (&names)[n], const char* argument, std::string_view wanted) {
+  std::string all;
+  for (const auto& entry : names) {
+    if (entry.name == wanted) return entry.value;
+    all += (all.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  detail::bad_argument(argument, "must be one of " + all + ", got '" + std::string(wanted) + "'");
+}
+
+}  // namespace
+
+const char* to_string(Algorithm algorithm) noexcept { return name_of(algorithms, algorithm); }
+const char* to_string(Criterion criterion) noexcept { return name_of(criteria, criterion); }
+const char* to_string(FitStop stop) noexcept { return name_of(stops, stop); }
+const char* to_string(Isa isa) noexcept { return name_of(isas, isa); }
+const char* to_string(Loss loss) noexcept { return name_of(losses, loss); }
+const char* to_string(Selection::Bound bound) noexcept { return name_of(bounds, bound); }
+
+template <>
+Algorithm from_string(std::string_view name) {
+  return value_of(algorithms, "algorithm", name);
+}
+template <>
+Criterion from_string(std::string_view name) {
+  return value_of(criteria, "criterion", name);
+}
+template <>
+FitStop from_string(std::string_view name) {
+  return value_of(stops, "stop", name);
+}
+template <>
+Loss from_string(std::string_view name) {
+  return value_of(losses, "loss", name);
+}
+template <>
+Selection::Bound from_string(std::string_view name) {
+  return value_of(bounds, "bound", name);
+}
+
+}  // namespace attnpool
