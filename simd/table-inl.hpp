@@ -8,11 +8,15 @@ namespace attnpool::ATTNPOOL_ISA {
 
 using detail::BlockTask;
 using detail::CellShape;
+using detail::dimension_of;
 using detail::DistanceForm;
 using detail::EvaluateTask;
 using detail::grid_lanes;
+using detail::is_first;
 using detail::largest_exponent;
+using detail::Moments;
 using detail::most_terms;
+using detail::parameter_count;
 using detail::query_block;
 using detail::RowTask;
 using detail::SpreadTask;
@@ -40,7 +44,7 @@ namespace {
 //
 #include "pool-inl.hpp"
 //
-#include "gradient-inl.hpp"
+#include "moments-inl.hpp"
 //
 #include "row-inl.hpp"
 //
@@ -51,7 +55,7 @@ namespace {
 template <class T>
 constexpr detail::Routines<T> routines() {
   return {Lanes<T>::size, exp<T>,    exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, pool<T>,
-          gradient<T>,    stream<T>, nearest<T>,         weights<T>, scale<T>};
+          moments<T>,     stream<T>, nearest<T>,         weights<T>, scale<T>};
 }
 }  // namespace
 

@@ -4,6 +4,8 @@
 // in this header.
 #include <cstddef>
 
+#include "moments.hpp"
+
 namespace attnpool::detail {
 
 // Note [Order of sums]. A query's weights are summed in an order that depends on nothing but the keys: tiles of
@@ -99,7 +101,7 @@ struct Routines {
   // max and sum of e^(x - max); sum = 0 and max = -inf if there is nothing but -inf.
   void (*log_sum_exp)(const T* scores, std::size_t count, T* max, T* sum) noexcept;
   void (*pool)(const BlockTask<T>&) noexcept;
-  void (*gradient)(const BlockTask<T>&, bool per_dimension) noexcept;
+  void (*moments)(const BlockTask<T>&, Moments) noexcept;
   void (*stream)(const StreamTask<T>&) noexcept;
   // The first key with the smallest relative(k), and that value. key_count >= 1.
   std::size_t (*nearest)(const RowTask<T>&, T* relative) noexcept;

@@ -148,7 +148,7 @@ struct DensePlan {
     if (request.moments == Moments::none) {
       routines.pool(task);
     } else {
-      routines.gradient(task, request.moments == Moments::per_dimension);
+      routines.moments(task, request.moments);
     }
     for (std::size_t i = 0; i < sum_count; ++i)
       for (std::size_t lane = 0; lane < lanes; ++lane) {

@@ -88,6 +88,12 @@ double NearestSolver<T>::exponent(const NearestScratch& s, std::size_t d, std::s
   return keys_.factor[d] * (r - x) * ((q - r) + (q - x));
 }
 
+// delta of dimension d for key k, counted from the nearest key: covariances do not change.
+template <class T>
+double NearestSolver<T>::delta(const NearestScratch& s, std::size_t d, std::size_t k) const {
+  return std::sqrt(keys_.factor[d]) * (s.reference[d] - keys_.keys[d * keys_.count + k]);
+}
+
 // Adds the sums over some keys, whose weights are in s.weights.
 template <class T>
 void NearestSolver<T>::add_chunk(NearestScratch& s, std::size_t first, std::size_t count, double total) const {
@@ -108,6 +114,12 @@ void NearestSolver<T>::add_chunk(NearestScratch& s, std::size_t first, std::size
   } else if (moments_ == Moments::per_dimension) {
     for (std::size_t d = 0; d < keys_.dims; ++d)
       add(s.sums.data() + (1 + d) * columns, weights, first, count, [&](std::size_t k) { return exponent(s, d, k); });
+  } else {
+    for (std::size_t p = 0; p < parameter_count(moments_, keys_.dims); ++p)
+      add(s.sums.data() + (1 + p) * columns, weights, first, count, [&](std::size_t k) {
+        const double x = delta(s, dimension_of(moments_, p), k);
+        return is_first(moments_, p) ? x : x * x;
+      });
   }
 }
 
@@ -151,6 +163,7 @@ void NearestSolver<T>::answer(std::size_t query, std::size_t caller_index, std::
         .stride = 1,
         .columns = columns,
         .reference = seen && keys_.is_weighted() ? distance + keys_.bias[nearest] : distance,
+        .origin = seen ? nearest : QuerySums::from_query,
         .bounds = with_bounds_ ? &bound : nullptr});
 }
 

@@ -37,6 +37,7 @@ class NearestSolver {
     return keys_.is_weighted() ? values_.scaled(k, v) : static_cast<double>(values_.values[k * values_.cols + v]);
   }
   double exponent(const NearestScratch& s, std::size_t d, std::size_t k) const;
+  double delta(const NearestScratch& s, std::size_t d, std::size_t k) const;
   template <class Of>
   void add(double* sums, const double* weights, std::size_t first, std::size_t count, const Of& of) const;
   void add_chunk(NearestScratch& s, std::size_t first, std::size_t count, double total) const;

@@ -5,20 +5,15 @@
 #include <cstdint>
 
 #include "data/scaled_values.hpp"
+#include "moments.hpp"
 
 namespace attnpool::detail {
 
-// Which derivatives of the score to carry along.
-enum class Moments { none, scalar, per_dimension };
-
-inline std::size_t parameter_count(Moments moments, std::size_t dims) {
-  return moments == Moments::none ? 0 : moments == Moments::scalar ? 1 : dims;
-}
-
-// Sums over the keys of weight * {1, value}, and the same times the exponents delta_p^2. A weight is the key weight times
-// 2^-(e - reference), e the scaled squared distance. weight(0, lane) is 0 if the query saw no key and NaN if it is not
-// finite.
+// Sums over the keys of weight * {1, value}, and the same times the moments of delta that were asked for. A weight is the
+// key weight times 2^-(e - reference), e = sum_d delta_d^2, delta_d = |w_d| exponent_scale (query_d - key_d). weight(0,
+// lane) is 0 if the query saw no key and NaN if it is not finite.
 struct QuerySums {
+  static constexpr std::size_t from_query = static_cast<std::size_t>(-1);
   std::size_t count = 0;                 // of queries, one per lane
   std::size_t first = 0;                 // lane i is query first + i,
   const std::uint32_t* order = nullptr;  // or, unless null, first + order[i]
@@ -26,10 +21,12 @@ struct QuerySums {
   std::size_t stride = 0;        // then that of weights, then those of values
   std::size_t columns = 0, first_column = 0;
   double reference = 0;
+  // Where the moments of delta itself count from: the query, or (one query far from all keys) the key of this index.
+  std::size_t origin = from_query;
   const double* bounds = nullptr;  // null, or of |mean - exact| / (largest - smallest value) of each lane
 
   std::size_t query(std::size_t lane) const { return first + (order ? order[lane] : lane); }
-  // p = 0: of w, p >= 1: of w * delta_(p - 1)^2
+  // p = 0: of w, p >= 1: of w times moment p - 1
   double weight(std::size_t p, std::size_t lane) const { return sums[(p * columns + first_column) * stride + lane]; }
   double value(std::size_t p, std::size_t v, std::size_t lane) const {
     return sums[(p * columns + first_column + 1 + v) * stride + lane];

@@ -132,18 +132,23 @@ void Grid<T>::remove_own(const PoolRequest<T>& request, const ScaledValues<T>& v
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t q = order ? order[i] : first + i, k = request.options.range.excluded(q, request.keys.rows);
     if (k == KeyRange::none) continue;
-    double squares[most_grid_dims], square = 0;
+    double deltas[most_grid_dims], square = 0;
     for (std::size_t d = 0; d < shape_.dims; ++d) {
       const double delta =
           (static_cast<double>(request.queries(q, d)) - static_cast<double>(request.keys(k, d))) * boxes_.axes[d].scale;
-      squares[d] = delta * delta * exponent_scale_squared;
-      square += squares[d];
+      deltas[d] = delta * std::sqrt(exponent_scale_squared);
+      square += delta * delta * exponent_scale_squared;
     }
     const double own = square == 0 ? 1 : std::exp2(-square);
+    const auto moment = [&](std::size_t p) {
+      if (built_.moments == Moments::scalar) return square;
+      const double delta = deltas[dimension_of(built_.moments, p)];
+      return is_first(built_.moments, p) ? delta : delta * delta;
+    };
     values.factors(k, factors.data());
     for (std::size_t set = 0; set < sets_.size(); ++set) {
-      const double times = own * (set == 0 ? 1 : built_.moments == Moments::scalar ? square : squares[set - 1]);
-      if (!(times > 0)) continue;
+      const double times = own * (set == 0 ? 1 : moment(set - 1));
+      if (times == 0) continue;
       for (std::size_t p = 0; p < shape_.planes; ++p)
         sums[(set * shape_.planes + p) * query_block + i] -= times * factors[p];
     }

@@ -33,7 +33,7 @@ void Grid<T>::lay_out(const Region& region, const Gaussian& score, double width)
       expansions_.push_back(expansions_[d - 1]);
     } else {
       expansions_.push_back(std::make_shared<Expansion>(own_width, error, left_out, terms));
-      expansions_[d]->make_matrices(built_.moments != Moments::none);
+      expansions_[d]->make_matrices(built_.moments);
     }
     boxes_.axes.push_back(axis);
     boxes_.count *= axis.boxes;

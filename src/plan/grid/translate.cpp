@@ -12,10 +12,11 @@ void Grid<T>::translate_along(std::size_t dim, std::size_t stride, int threads) 
   const GridRoutines& routines = active_table().grid;
   const Expansion& expansion = *expansions_[dim];
   const std::size_t along = boxes_.axes[dim].boxes, reach = expansion.reach();
-  const bool scalar = built_.moments == Moments::scalar, with_moments = built_.moments != Moments::none;
+  const Moments moments = built_.moments;
+  const std::size_t parameters = parameter_count(moments, dim + 1);  // of the dimensions done, this one among them
   std::vector<double> decay(reach + 1);
   for (std::size_t o = 0; o <= reach; ++o) decay[o] = expansion.decay(o);
-  std::vector<AlignedVector<double>> out(!with_moments ? 1 : scalar ? 2 : dim + 2);
+  std::vector<AlignedVector<double>> out(1 + parameters);
   for (auto& set : out) set.resize(boxes_.count * size);
   std::vector<unsigned char> reached(boxes_.count);
   std::vector<double> near(boxes_.count);
@@ -42,7 +43,9 @@ void Grid<T>::translate_along(std::size_t dim, std::size_t stride, int threads) 
                           .target = out[to].data() + cell * size});
     };
     for (std::size_t set = 0; set < sets_.size(); ++set) carry(set, expansion.gaussian(), set);
-    if (with_moments) carry(0, expansion.moment(), scalar ? 1 : dim + 1);
+    for (std::size_t p = 0; p < parameters; ++p)
+      if (moments == Moments::scalar || dimension_of(moments, p) == dim)
+        carry(0, is_first(moments, p) ? expansion.first_moment() : expansion.second_moment(), 1 + p);
   };
   const std::size_t per_task = std::max<std::size_t>(1, boxes_.count / 256),
                     tasks = (boxes_.count + per_task - 1) / per_task;

@@ -64,12 +64,14 @@ double Expansion::decay(std::size_t offset) const {
   return std::exp(-r * r / 4);
 }
 
-void Expansion::make_matrices(bool with_moments) {
+void Expansion::make_matrices(Moments moments) {
   const std::size_t size = terms_ * row_;
-  const bool has_gaussian = !gaussian_.empty();
-  if (has_gaussian && (!with_moments || !moment_.empty())) return;
+  const bool with_first = moments == Moments::first || moments == Moments::both,
+             with_second = moments != Moments::none && moments != Moments::first;
+  if (!gaussian_.empty() && (!with_first || !first_.empty()) && (!with_second || !second_.empty())) return;
   gaussian_.assign((2 * reach_ + 1) * size, 0.0);
-  if (with_moments) moment_.assign((2 * reach_ + 1) * size, 0.0);
+  if (with_first) first_.assign((2 * reach_ + 1) * size, 0.0);
+  if (with_second) second_.assign((2 * reach_ + 1) * size, 0.0);
   const Square to_powers = power_coefficients(terms_);
   const Real a = static_cast<Real>(width_) / 2;
   Square near{}, difference{};  // e^(-(a (x_i - x_j))^2 / 2), a (x_i - x_j)
@@ -80,8 +82,9 @@ void Expansion::make_matrices(bool with_moments) {
       difference[i][j] = point[i] - point[j];
       near[i][j] = std::exp(-difference[i][j] * difference[i][j] / 2);
     }
-  // M = C F C^T, written as [j][i] at source - target = offset, and mirrored, with signs (-1)^(i+j), at -offset.
-  const auto enter = [&](const Square& f, std::size_t offset, double* matrices) {
+  // M = C F C^T, written as [j][i] at source - target = offset, and mirrored, with signs (-1)^(i+j) (and another where the
+  // function is odd), at -offset.
+  const auto enter = [&](const Square& f, std::size_t offset, double* matrices, double parity = 1) {
     Square half{};
     for (std::size_t k = 0; k < terms_; ++k)
       for (std::size_t i = 0; i < terms_; ++i)
@@ -94,7 +97,7 @@ void Expansion::make_matrices(bool with_moments) {
         const double entry = static_cast<double>(m);
         sum += std::abs(entry);
         matrices[(reach_ + offset) * size + l * row_ + k] = entry;
-        matrices[(reach_ - offset) * size + l * row_ + k] = (k + l) % 2 == 0 ? entry : -entry;
+        matrices[(reach_ - offset) * size + l * row_ + k] = (k + l) % 2 == 0 ? parity * entry : -parity * entry;
       }
     return sum;
   };
@@ -103,15 +106,17 @@ void Expansion::make_matrices(bool with_moments) {
     const Real s = static_cast<Real>(offset) * static_cast<Real>(width_), far = std::exp(-s * s / 2);
     std::array<Real, most_terms> e{};
     for (std::size_t i = 0; i < terms_; ++i) e[i] = std::exp(s * point[i]);
-    Square f{}, g{};
+    Square f{}, first{}, second{};
     for (std::size_t i = 0; i < terms_; ++i)
       for (std::size_t j = 0; j < terms_; ++j) {
         const Real x = s - difference[i][j];
         f[i][j] = far * e[i] / e[j] * near[i][j];
-        g[i][j] = f[i][j] * x * x * static_cast<Real>(exponent_scale_squared);
+        first[i][j] = -f[i][j] * x * std::sqrt(static_cast<Real>(exponent_scale_squared));
+        second[i][j] = f[i][j] * x * x * static_cast<Real>(exponent_scale_squared);
       }
     magnitude_ = std::max(magnitude_, enter(f, offset, gaussian_.data()) / decay(offset));
-    if (with_moments) enter(g, offset, moment_.data());
+    if (with_first) enter(first, offset, first_.data(), -1);
+    if (with_second) enter(second, offset, second_.data());
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "base/aligned.hpp"
+#include "moments.hpp"
 
 namespace attnpool::detail {
 
@@ -33,10 +34,11 @@ class Expansion {
   double decay(std::size_t offset) const;
 
   // Computes the matrices: M[j][i] of source - target = -reach() .. reach() boxes, [2 reach() + 1][terms()][row()].
-  void make_matrices(bool with_moments);
+  void make_matrices(Moments moments);
   const double* gaussian() const { return gaussian_.data(); }
-  // The same for x^2 e^(-x^2 / 2), x the difference, times log2(e) / 2: the weight times its exponent.
-  const double* moment() const { return moment_.data(); }
+  // The same for delta^n e^(-x^2 / 2), x the difference in bandwidths and delta = exponent_scale x.
+  const double* first_moment() const { return first_.data(); }
+  const double* second_moment() const { return second_.data(); }
   // sum_ij |M[i][j]| <= magnitude() * decay(offset), for the bound on rounding.
   double magnitude() const { return magnitude_; }
 
@@ -44,7 +46,7 @@ class Expansion {
   double width_;
   std::size_t terms_ = 0, row_ = 0, reach_ = 0;
   double interpolation_error_ = 0, truncation_error_ = 0, magnitude_ = 0;
-  AlignedVector<double> gaussian_, moment_;
+  AlignedVector<double> gaussian_, first_, second_;
 };
 
 }  // namespace attnpool::detail
