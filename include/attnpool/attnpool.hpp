@@ -4,6 +4,7 @@
 #include <attnpool/fit.hpp>
 #include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>
+#include <attnpool/inference.hpp>
 #include <attnpool/isa.hpp>
 #include <attnpool/model.hpp>
 #include <attnpool/options.hpp>

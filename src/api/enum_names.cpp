@@ -3,6 +3,7 @@
 #include <attnpool/fit.hpp>
 #include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>
+#include <attnpool/inference.hpp>
 #include <attnpool/isa.hpp>
 #include <attnpool/selection.hpp>
 #include <string>
@@ -32,6 +33,13 @@ constexpr Name<FitStop> stops[] = {{FitStop::epochs, "epochs"},
 constexpr Name<Isa> isas[] = {
     {Isa::scalar, "scalar"}, {Isa::sse2, "sse2"}, {Isa::avx2, "avx2"}, {Isa::avx512, "avx512"}, {Isa::neon, "neon"}};
 constexpr Name<Loss> losses[] = {{Loss::half_sum, "half-sum"}, {Loss::mean, "mean"}};
+constexpr Name<QueryStatus> statuses[] = {
+    {QueryStatus::answered, "answered"}, {QueryStatus::far, "far"}, {QueryStatus::unseen, "unseen"}};
+constexpr Name<Variance> variances[] = {{Variance::hc0, "hc0"},
+                                        {Variance::hc1, "hc1"},
+                                        {Variance::hc2, "hc2"},
+                                        {Variance::hc3, "hc3"},
+                                        {Variance::local, "local"}};
 constexpr Name<Selection::Bound> bounds[] = {
     {Selection::Bound::none, ""}, {Selection::Bound::smallest, "smallest"}, {Selection::Bound::largest, "largest"}};
 
@@ -59,6 +67,8 @@ const char* to_string(Criterion criterion) noexcept { return name_of(criteria, c
 const char* to_string(FitStop stop) noexcept { return name_of(stops, stop); }
 const char* to_string(Isa isa) noexcept { return name_of(isas, isa); }
 const char* to_string(Loss loss) noexcept { return name_of(losses, loss); }
+const char* to_string(QueryStatus status) noexcept { return name_of(statuses, status); }
+const char* to_string(Variance variance) noexcept { return name_of(variances, variance); }
 const char* to_string(Selection::Bound bound) noexcept { return name_of(bounds, bound); }
 
 template <>
@@ -76,6 +86,14 @@ FitStop from_string(std::string_view name) {
 template <>
 Loss from_string(std::string_view name) {
   return value_of(losses, "loss", name);
+}
+template <>
+QueryStatus from_string(std::string_view name) {
+  return value_of(statuses, "status", name);
+}
+template <>
+Variance from_string(std::string_view name) {
+  return value_of(variances, "variance", name);
 }
 template <>
 Selection::Bound from_string(std::string_view name) {

@@ -55,6 +55,7 @@ std::size_t find_nearest(const Routines<S>& routines, const RowKeys<S>& keys, st
 template <class T>
 NearestSolver<T>::NearestSolver(const PoolRequest<T>& request, const ScaledValues<T>& values)
     : queries_(request.queries),
+      raw_keys_(request.keys),
       keys_(request.keys, request.score, values.key_weights()),
       values_(values),
       moments_(request.moments),
@@ -64,8 +65,8 @@ NearestSolver<T>::NearestSolver(const PoolRequest<T>& request, const ScaledValue
 template <class T>
 NearestScratch NearestSolver<T>::scratch() const {
   const std::size_t parameters = parameter_count(moments_, keys_.dims);
-  return {std::vector<double>(keys_.dims), std::vector<double>(keys_.dims), std::vector<double>(chunk_keys),
-          std::vector<double>((1 + parameters) * (1 + values_.cols))};
+  return {std::vector<double>(keys_.dims), std::vector<double>(keys_.dims), std::vector<double>(keys_.dims),
+          std::vector<double>(chunk_keys), std::vector<double>((1 + parameters) * (1 + values_.cols))};
 }
 
 // Adds weights[j] * of(j) of keys first .. first + count - 1, and times their values, to sums [1 + cols].
@@ -135,6 +136,7 @@ void NearestSolver<T>::answer(std::size_t query, std::size_t caller_index, std::
   for (std::size_t d = 0; d < dims && nearest != KeyRange::none; ++d) {
     const double delta = s.query[d] - s.reference[d];
     distance += keys_.factor[d] * delta * delta;
+    s.origin[d] = static_cast<double>(raw_keys_(nearest, d));
   }
   for (const Interval& interval : visible)
     for (std::size_t first = interval.begin; first < interval.end; first += chunk_keys) {
@@ -163,7 +165,8 @@ void NearestSolver<T>::answer(std::size_t query, std::size_t caller_index, std::
         .stride = 1,
         .columns = columns,
         .reference = seen && keys_.is_weighted() ? distance + keys_.bias[nearest] : distance,
-        .origin = seen ? nearest : QuerySums::from_query,
+        .origin = seen ? s.origin.data() : nullptr,
+        .reference_at_origin = seen && keys_.is_weighted() ? static_cast<double>(keys_.bias[nearest]) : 0,
         .bounds = with_bounds_ ? &bound : nullptr});
 }
 

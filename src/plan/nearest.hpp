@@ -13,6 +13,7 @@
 namespace attnpool::detail {
 
 struct NearestScratch {
+  std::vector<double> origin;  // the nearest key as the caller gave it
   std::vector<double> query, reference, weights, sums;
 };
 
@@ -26,7 +27,7 @@ class NearestSolver {
               const Sink& sink) const;
 
  private:
-  MatrixView<const T> queries_;
+  MatrixView<const T> queries_, raw_keys_;
   const RowKeys<double> keys_;
   const ScaledValues<T>& values_;
   const Moments moments_;

@@ -13,7 +13,6 @@ namespace attnpool::detail {
 // key weight times 2^-(e - reference), e = sum_d delta_d^2, delta_d = |w_d| exponent_scale (query_d - key_d). weight(0,
 // lane) is 0 if the query saw no key and NaN if it is not finite.
 struct QuerySums {
-  static constexpr std::size_t from_query = static_cast<std::size_t>(-1);
   std::size_t count = 0;                 // of queries, one per lane
   std::size_t first = 0;                 // lane i is query first + i,
   const std::uint32_t* order = nullptr;  // or, unless null, first + order[i]
@@ -21,8 +20,10 @@ struct QuerySums {
   std::size_t stride = 0;        // then that of weights, then those of values
   std::size_t columns = 0, first_column = 0;
   double reference = 0;
-  // Where the moments of delta itself count from: the query, or (one query far from all keys) the key of this index.
-  std::size_t origin = from_query;
+  // Null: moments of delta count from the query. Else (one query, far from all keys) from this key, [dims].
+  const double* origin = nullptr;
+  double reference_at_origin =
+      0;  // what of `reference` is not the distance of that key: so weights are relative to one there
   const double* bounds = nullptr;  // null, or of |mean - exact| / (largest - smallest value) of each lane
 
   std::size_t query(std::size_t lane) const { return first + (order ? order[lane] : lane); }

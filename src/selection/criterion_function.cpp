@@ -5,6 +5,7 @@
 
 #include "api/steps.hpp"
 #include "data/units.hpp"
+#include "result/leverage.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -14,12 +15,6 @@ namespace {
 // and E the mean under the weights: S' = -S E[u], H' = H (1 - H) E[u], e' = -(E[u value] - E[u] m).
 constexpr double u_per_moment =
     1 / exponent_scale_squared;  // a moment is the mean of w^2 s^2 delta^2, s^2 = log2(e) / 2
-
-// 1 - H; accurate where H is close to 1 too. reference: QuerySums::reference.
-double rest_of(double other_weights, double reference, double own) {
-  const double ratio = other_weights / own * std::exp2(-reference);
-  return std::isinf(ratio) ? 1 : ratio / (1 + ratio);
-}
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
+#include "data/weighted_rows.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -69,17 +70,6 @@ std::vector<int> bring_columns_to_size(std::vector<double>& matrix, std::size_t 
     put_column(matrix, cols, c, columns[c], constant ? 0 : own - exponents[c]);
   }
   return exponents;
-}
-
-template <class T>
-void append_row(std::vector<double>& to, MatrixView<const T> from, std::size_t row, const char* name) {
-  for (std::size_t c = 0; c < from.cols; ++c) {
-    const auto value = static_cast<double>(from(row, c));
-    if (!std::isfinite(value))
-      bad_argument(std::string(name) + "[" + to_string(row) + "," + to_string(c) + "]",
-                   "must be finite, got " + to_string(value));
-    to.push_back(value);
-  }
 }
 
 double quantile(const std::vector<double>& sorted, double part) {
@@ -149,27 +139,10 @@ SelectionData SelectionData::sample(std::size_t most) const {
 template <class T>
 SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
                              bool one_unit) {
-  if (!key_weights.empty() && key_weights.size() != keys.rows)
-    bad_argument("key_weights",
-                 "must have one entry per key = " + to_string(keys.rows) + ", got " + to_string(key_weights.size()));
-  double heaviest = 0;
-  for (std::size_t k = 0; k < key_weights.size(); ++k) {
-    if (!(key_weights[k] >= 0) || !std::isfinite(key_weights[k]))
-      bad_argument("key_weights[" + to_string(k) + "]", "must be finite and >= 0, got " + to_string(key_weights[k]));
-    heaviest = std::max(heaviest, key_weights[k]);
-  }
+  WeightedRows rows = weighted_rows(keys, values, key_weights, "selection");
   SelectionData data;
-  data.dims = keys.cols, data.cols = values.cols;
-  const int weight_exponent = heaviest > 0 ? std::ilogb(heaviest) : 0;
-  for (std::size_t k = 0; k < keys.rows; ++k) {
-    if (!key_weights.empty() && key_weights[k] == 0) continue;
-    append_row(data.keys, keys, k, "keys");
-    append_row(data.values, values, k, "values");
-    if (!key_weights.empty()) data.weights.push_back(std::ldexp(key_weights[k], -weight_exponent));
-    ++data.rows;
-  }
-  if (data.rows < 2)
-    bad_argument("keys", "selection needs at least two rows of positive weight, got " + to_string(data.rows));
+  data.rows = rows.rows, data.dims = rows.dims, data.cols = rows.cols;
+  data.keys = std::move(rows.keys), data.values = std::move(rows.values), data.weights = std::move(rows.weights);
   if (data.is_long()) data = data.sample(data.rows);
   data.key_exponent = bring_columns_to_size(data.keys, data.dims, one_unit);
   data.value_exponent = bring_columns_to_size(data.values, data.cols, true).front();

@@ -1,0 +1,112 @@
+#pragma once
+#include <attnpool/options.hpp>
+#include <attnpool/score.hpp>
+#include <attnpool/view.hpp>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace attnpool {
+
+/// How the variance of a prediction sum_k p_k value_k is estimated. With e_k the residual of row k in the fit to all rows and
+/// H_kk its leverage, hc0 to hc3 are sum_k p_k^2 r_k^2 (White 1980, MacKinnon and White 1985), where r_k^2 is
+///   hc0     e_k^2
+///   hc1     e_k^2 n / (n - tr H)
+///   hc2     e_k^2 / (1 - H_kk)
+///   hc3     e_k^2 / (1 - H_kk)^2, the squared error of predicting row k from the others
+///   local   (sum_k p_k (value_k - out)^2) sum_k p_k^2, one variance around each query, as R's np has it
+enum class Variance { hc0, hc1, hc2, hc3, local };
+
+/// "hc0", "hc1", "hc2", "hc3", "local".
+const char* to_string(Variance variance) noexcept;
+
+/// What a prediction rests on.
+enum class QueryStatus {
+  answered,  ///< by keys within four bandwidths
+  far,       ///< the nearest key is more than four bandwidths away: the answer is that of the nearest keys, however far
+  unseen     ///< the query is not finite: everything is NaN
+};
+
+/// "answered", "far", "unseen".
+const char* to_string(QueryStatus status) noexcept;
+
+struct InferenceOptions {
+  Variance variance = Variance::hc3;
+  std::span<const double> key_weights = {};    ///< as Options::key_weights; copied
+  Algorithm algorithm = Algorithm::automatic;  ///< as Options::algorithm
+  double tolerance = 0;                        ///< as Options::tolerance, for double
+  int threads = 0;                             ///< as Options::threads; results do not depend on it
+  Progress progress = {};                      ///< of the constructor
+};
+
+struct PredictionOptions {
+  double level = 0.95;  ///< of the band, in (0, 1)
+  bool slopes = false;  ///< also the derivatives in the query
+  Progress progress = {};
+};
+
+/// Answers for Q queries: [Q], [Q, V] or, d before v, [Q, D, V].
+struct Prediction {
+  std::size_t queries = 0, dims = 0, cols = 0;
+  std::vector<double> mean;            ///< [Q, V] as pool()
+  std::vector<double> standard_error;  ///< [Q, V] of mean as an estimate of its expectation
+  std::vector<double> lower,
+      upper;  ///< [Q, V] pointwise band at the level: mean -+ z standard_error, z of the normal distribution
+  std::vector<double> slope;           ///< [Q, D, V] d mean[q,v] / d query[q,d]; empty unless asked for
+  std::vector<double> slope_error;     ///< [Q, D, V] its standard error
+  std::vector<double> effective_keys;  ///< [Q] 1 / sum_k p_k^2, from 1 to n
+  std::vector<double> leverage;  ///< [Q] 1 / sum_k c_k e^score: at a key of weight 1 its H_kk; above 1 no key is near
+  std::vector<double> nearest;   ///< [Q] distance to the nearest key, in bandwidths
+  std::vector<QueryStatus> status;   ///< [Q]
+  std::vector<double> error_bounds;  ///< [Q] of the arithmetic of mean (no statistics), as Options::error_bounds
+
+  // A priori bounds of the arithmetic of the others, in their units.
+  std::vector<double> standard_error_bounds;  ///< [Q, V]
+  std::vector<double> slope_bounds;           ///< [Q, D, V], if slopes were asked for
+};
+
+/// What statisticians expect of a fit. The criteria are those of Criterion.
+struct FitSummary {
+  std::size_t rows = 0;  ///< of positive weight
+  std::size_t dims = 0, cols = 0;
+  double trace = 0;  ///< tr H, the effective number of parameters
+  double leave_one_out = 0, gcv = 0, aicc = 0;
+  double r_squared = 0;       ///< 1 - RSS / (weighted variance of the values); NaN for constant values
+  double residual_error = 0;  ///< sqrt(RSS n / (n - tr H)), the residual standard error
+};
+
+/// What the answers of a kernel regression are worth: standard errors, bands, slopes, and what they rest on.
+///
+/// The squares of Gaussian weights are Gaussian weights of sqrt(2) w, so that the variance takes one more pass over the keys by
+/// whatever algorithm; slopes are first moments of the same sums. The band is for the expectation of the estimate: a
+/// bandwidth that is too large makes a smooth curve with a narrow band beside the truth.
+/// Computes in double. Copies keys and values. Safe to use from several threads at a time, which take turns.
+///
+/// Errors   std::invalid_argument as pool(), and for values that are not finite and fewer than two rows of positive weight.
+///          Standard errors are NaN where the fit leaves none to be estimated (a row that no other row sees).
+class Inference {
+ public:
+  /// keys [K, D], values [K, V].
+  Inference(In<float> keys, In<float> values, const Gaussian& score, const InferenceOptions& options = {});
+  Inference(In<double> keys, In<double> values, const Gaussian& score, const InferenceOptions& options = {});
+  ~Inference();
+  Inference(Inference&&) noexcept;
+  Inference& operator=(Inference&&) noexcept;
+
+  const FitSummary& summary() const;
+  /// [K] diagonal of the hat matrix, 0 for a row of weight 0.
+  const std::vector<double>& leverages() const;
+  /// [K, V] value - fit to all rows; NaN for a row of weight 0.
+  const std::vector<double>& residuals() const;
+
+  /// queries [Q, D].
+  Prediction predict(In<float> queries, const PredictionOptions& options = {}) const;
+  Prediction predict(In<double> queries, const PredictionOptions& options = {}) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace attnpool
