@@ -31,11 +31,13 @@ struct Call {
   attnpool_options options = attnpool_options_default();
   attnpool_fit_options fit_options = attnpool_fit_options_default();
   attnpool_selection_options selection_options = attnpool_selection_options_default();
+  attnpool_inference_options inference_options = attnpool_inference_options_default();
 
   double loss_value = nan, derivative[2] = {nan, nan};
   double *loss_value_out = &loss_value, *derivative_out = derivative;
   attnpool_fit_result *result = nullptr, **result_out = &result;
   attnpool_selection *selection = nullptr, **selection_out = &selection;
+  attnpool_inference *inference = nullptr, **inference_out = &inference;
   typename C<T>::State *made = nullptr, **state_out = &made;
   int threads = 0, *threads_out = &threads;
   const char *name = nullptr, **name_out = &name;
@@ -46,6 +48,7 @@ struct Call {
   ~Call() {
     attnpool_fit_result_destroy(result);
     attnpool_selection_destroy(selection);
+    attnpool_inference_destroy(inference);
     C<T>::destroy(made);
   }
   void make(StateHandle<T>& handle) const {
@@ -75,6 +78,10 @@ struct Call {
   attnpool_status select() {
     attnpool_selection_destroy(selection);
     return C<T>::select(keys, values, &selection_options, selection_out);
+  }
+  attnpool_status infer() {
+    attnpool_inference_destroy(inference);
+    return C<T>::infer(queries, keys, values, w, w_count, &inference_options, inference_out);
   }
   attnpool_status create() {
     C<T>::destroy(made);
@@ -175,6 +182,22 @@ std::vector<Mistake<T>> mistakes() {
        "key_weights: must have one entry per key = 6, got 2"},
       {&F::select, [](F& c) { c.selection_options.struct_size = 0; },
        size_refused(sizeof(attnpool_selection_options), 0)},
+      {&F::infer, [](F& c) { c.inference_out = nullptr; }, "inference: is null"},
+      {&F::infer, [](F& c) { c.queries.cols = 1; }, "queries: must have 2 columns to match keys, got 1"},
+      {&F::infer, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},
+      {&F::infer, [](F& c) { c.w = nullptr; }, "w: is null"},
+      {&F::infer, [](F& c) { c.keys.rows = c.values.rows = 1; },
+       "keys: inference needs at least two rows of positive weight, got 1"},
+      {&F::infer, [](F& c) { c.inference_options.level = 0; }, "level: must be between 0 and 1, got 0"},
+      {&F::infer, [](F& c) { c.inference_options.variance = -1; }, "variance: is not one of Variance's values, got -1"},
+      {&F::infer, [](F& c) { c.inference_options.algorithm = 4; },
+       "algorithm: is not one of Algorithm's values, got 4"},
+      {&F::infer, [](F& c) { c.inference_options.tolerance = 1; },
+       "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got 1"},
+      {&F::infer, [](F& c) { c.inference_options.key_weights = c.w, c.inference_options.key_weights_count = 2; },
+       "key_weights: must have one entry per key = 6, got 2"},
+      {&F::infer, [](F& c) { c.inference_options.struct_size = 0; },
+       size_refused(sizeof(attnpool_inference_options), 0)},
       {&F::fit, [](F& c) { c.result_out = nullptr; }, "result: is null"},
       {&F::fit, [](F& c) { c.keys.data = nullptr; }, "keys: data is null for shape 6 x 2"},
       {&F::fit, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},

@@ -100,6 +100,10 @@ TEST(Failures, EveryAllocationOfEveryFunction) {  // routines allocate nothing: 
         selection_options.threads = threads;
         select_bandwidth<T>(few.keys.rows(0, 20), few.values.rows(0, 20), selection_options);
       });
+      run("Inference", [&] {
+        const Inference inference(problem.keys, problem.values, problem.score, {.threads = threads});
+        inference.predict(p, {.slopes = true, .nearest = true});
+      });
       run("fit", [&] {
         FitOptions fit_options;
         fit_options.epochs = 2;

@@ -185,7 +185,7 @@ TEST_P(InferenceTest, EveryVarianceAndAlgorithmAgreesWithTheDefinitions) {
         const std::vector<double> queries = queries_for(data);
         const std::size_t count = queries.size() / dims;
         const Prediction got =
-            inference.predict(MatrixView<const double>(queries.data(), count, dims), {.slopes = true});
+            inference.predict(MatrixView<const double>(queries.data(), count, dims), {.slopes = true, .nearest = true, .error_bounds = true});
         EXPECT_NEAR(inference.summary().trace, static_cast<double>(oracle.trace()), 1e-8);
         for (std::size_t q = 0; q < count; ++q) {
           const Exact want = oracle.at(&queries[q * dims]);
@@ -313,7 +313,7 @@ TEST(Inference, SaysWhatHasNoAnswer) {
   const double keys[] = {0, 1, 2}, values[] = {1, 3, 2}, queries[] = {nan, 0.5, 50, 1e300};
   const Inference inference(MatrixView<const double>(keys, 3, 1), MatrixView<const double>(values, 3, 1),
                             Gaussian(1.0));
-  const Prediction got = inference.predict(MatrixView<const double>(queries, 4, 1), {.slopes = true});
+  const Prediction got = inference.predict(MatrixView<const double>(queries, 4, 1), {.slopes = true, .nearest = true});
   EXPECT_EQ(got.status[0], QueryStatus::unseen);
   for (const double x : {got.mean[0], got.standard_error[0], got.lower[0], got.slope[0], got.slope_error[0],
                          got.effective_keys[0], got.leverage[0], got.nearest[0]})

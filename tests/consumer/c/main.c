@@ -235,6 +235,27 @@ static void selecting(void) {
   attnpool_selection_destroy(selection);
 }
 
+static void inferring(void) {
+  const attnpool_in_f64 x = column(times), y = column(accelerations);
+  const double inverse = 1 / 0.9138289, at[] = {20, 1000};
+  const attnpool_in_f64 queries = {at, 2, 1, 1};
+  attnpool_inference* inference = NULL;
+  attnpool_inference_options options = attnpool_inference_options_default();
+  OK(attnpool_infer_f64(queries, x, y, &inverse, 1, NULL, &inference));
+  CHECK(near(inference->trace, 23.412803, 1e-6) && near(inference->leave_one_out, 595.936344, 1e-6));
+  CHECK(inference->lower[0] < inference->mean[0] && inference->mean[0] < inference->upper[0]);
+  CHECK(inference->status[0] == ATTNPOOL_QUERY_ANSWERED && inference->status[1] == ATTNPOOL_QUERY_FAR);
+  CHECK(inference->slope == NULL && inference->nearest == NULL && inference->error_bounds == NULL);
+  attnpool_inference_destroy(inference);
+  options.slopes = options.nearest = 1;
+  OK(attnpool_infer_f64(queries, x, y, &inverse, 1, &options, &inference));
+  CHECK(inference->slope_error[0] > 0 && near(inference->nearest[1], (1000 - 57.6) * inverse, 1e-12));
+  attnpool_inference_destroy(inference);
+  options.variance = 9;
+  CHECK(attnpool_infer_f64(queries, x, y, &inverse, 1, &options, &inference) == ATTNPOOL_INVALID_ARGUMENT && inference == NULL);
+  CHECK(strcmp(attnpool_last_error(), "variance: is not one of Variance's values, got 9") == 0);
+}
+
 static void cancelling(void) {
   const size_t count = 40000;
   double* x = malloc(2 * count * sizeof *x);
@@ -315,6 +336,7 @@ int main(int argc, char** argv) {
   states();
   fitting();
   selecting();
+  inferring();
   cancelling();
   older_and_newer();
   messages();

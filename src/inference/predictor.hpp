@@ -1,0 +1,57 @@
+#pragma once
+// Predictions and what they are worth, from one set of rows: see Inference.
+#include <attnpool/inference.hpp>
+#include <optional>
+#include <vector>
+
+#include "data/weighted_rows.hpp"
+#include "inference/nearest_distance.hpp"
+#include "inference/query_pass.hpp"
+#include "inference/residuals.hpp"
+
+namespace attnpool::detail {
+
+class Predictor {
+ public:
+  // all_rows: of the caller, those of weight 0 among them.
+  Predictor(WeightedRows rows, const Gaussian& score, const InferenceOptions& options, std::size_t all_rows);
+  Prediction predict(MatrixView<const double> queries, const PredictionOptions& options);
+
+  FitSummary summary;
+  std::vector<double> leverages, residuals;  // in the caller's rows
+  std::size_t dims() const { return data.dims; }
+
+ private:
+  WeightedRows data;
+  Gaussian score, narrow_score;
+  Variance variance;
+  Options options;  // of the passes: algorithm, tolerance, threads
+  std::size_t caller_rows = 0;
+  std::vector<double> columns;  // [rows][column_count]: values, and for the local variance their squares
+  std::size_t column_count = 0;
+  std::vector<double> terms, term_unit;  // [rows][term_count]: r_k^2 in units of term_unit^2
+  std::size_t term_count = 0;
+  std::vector<double> squared_weights;
+  double total_weight = 0;
+  std::optional<NearestDistance> nearest;  // made when first needed
+  // Of the columns with the key weights, and of the terms with their squares.
+  Workspace<double> workspace, narrow_workspace;
+  QueryPass wide, narrow;  // of the queries of one chunk, at w and at sqrt(2) w
+
+  void in_callers_rows(const Residuals& found);
+  void make_columns();
+  void make_terms(const Residuals& found);
+  template <class Part>
+  void predict_chunk(Prediction& out, MatrixView<const double> queries, std::size_t first,
+                     const PredictionOptions& given, double z, const Part& progress);
+  void fill_in(Prediction& out, std::size_t first, std::size_t q, double z) const;
+  void fill_in_status(Prediction& out, MatrixView<const double> queries, std::size_t first,
+                      const PredictionOptions& given);
+  void fill_in_slopes(Prediction& out, MatrixView<const double> queries, std::size_t first, std::size_t q) const;
+  struct Squares {
+    double sum, error;  // relative, a bound
+  };
+  Squares squares(std::size_t q) const;
+};
+
+}  // namespace attnpool::detail
