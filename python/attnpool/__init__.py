@@ -33,6 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._core import KeyRange, __version__
+from ._inference import Inference, inference
 from ._functions import (
     FitResult,
     PoolState,
@@ -71,6 +72,7 @@ _LAZY_MODULES = ("bandwidth", "estimators", "plot", "shims")
 
 __all__ = [
     "FitResult",
+    "Inference",
     "KeyRange",
     "NadarayaWatsonClassifier",
     "NadarayaWatsonRegressor",
@@ -82,6 +84,7 @@ __all__ = [
     "exp",
     "explain",
     "fit",
+    "inference",
     "load",
     "logsumexp",
     "loss_gradient",

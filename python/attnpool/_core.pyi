@@ -60,6 +60,16 @@ def fit(
     how: CallOptions,
     progress: Optional[Callable[..., Optional[bool]]],
 ) -> Dict[str, Any]: ...
+def infer(
+    queries: Matrix,
+    keys: Matrix,
+    values: Matrix,
+    score: Gaussian,
+    how: CallOptions,
+    variance: str,
+    level: float,
+    slopes: bool,
+) -> Dict[str, Any]: ...
 def select_bandwidth(
     keys: Matrix,
     values: Matrix,

@@ -183,6 +183,28 @@ class _Problem:
 NO_VALUES = np.empty((0, 0))
 
 
+def problem_of(
+    function: str,
+    w: Any,
+    bandwidth: Any,
+    queries: Any,
+    keys: Any,
+    values: Any,
+    key_weights: Any,
+    algorithm: str,
+    tolerance: Optional[float],
+    n_jobs: Optional[int],
+) -> _Problem:
+    """One problem, not a batch, in float64 matrices."""
+    p = _Problem(w, bandwidth, queries, keys, values, None, key_weights, algorithm, tolerance, n_jobs)
+    if p.batch:
+        raise ValueError(f"queries: {function} serves one problem at a time, got a batch of shape {p.batch}")
+    for name in ("queries", "keys", "values"):
+        a = getattr(p, name)
+        setattr(p, name, np.ascontiguousarray(a.reshape(-1, a.shape[-1]), dtype=np.float64))
+    return p
+
+
 def _weights_column(key_weights: Any) -> Array:
     a = numbers("key_weights", key_weights)
     if a.ndim == 0:

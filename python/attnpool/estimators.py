@@ -6,7 +6,7 @@ since) hold; what moved between versions is looked for, not deduced from a versi
 
 from __future__ import annotations
 
-from typing import Any, Optional, Union
+from typing import Any, Optional, Tuple, Union
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import bandwidth as rules
 from ._arrays import computing_dtype, numbers, refuse_misread, result_dtype
 from ._functions import attention_weights, pool
+from ._inference import Inference, inference
 
 try:  # scikit-learn 1.6 and later
     from sklearn.utils.validation import validate_data as _validate_data
@@ -94,6 +95,24 @@ class _NadarayaWatson(BaseEstimator):
         queries = self._queries(X)
         return pool(queries, self._keys, self._values, w=self._w, key_weights=self._weight, n_jobs=self.n_jobs)
 
+    def inference(self, X: Any, *, variance: str = "hc3", level: float = 0.95, slopes: bool = True) -> Inference:
+        """Standard errors, bands and slopes of the predictions at X (of the probabilities, for a classifier): see
+        ``attnpool.inference``.
+        """
+        return self._inference(self._queries(X), variance=variance, level=level, slopes=slopes)
+
+    def _inference(self, queries: np.ndarray, **options: Any) -> Inference:
+        values = self._values[:, 0] if getattr(self, "_one_output", False) else self._values
+        options.update(w=self._w, key_weights=self._weight, n_jobs=self.n_jobs)
+        return inference(queries, self._keys, values, **options)
+
+    def summary(self) -> str:
+        """The fit in words: bandwidths, criteria, trace of the hat matrix, R squared, residual standard error."""
+        check_is_fitted(self)
+        if isinstance(self.bandwidth, str) and self.bandwidth in _CRITERIA:
+            return self.selection_.summary()
+        return self._inference(self._keys[:1], slopes=False).summary()
+
     def attention_weights(self, X: Any) -> np.ndarray:
         """The weight of every training point of weight > 0 in the prediction at X: [n_queries, n_points]."""
         queries = self._queries(X)
@@ -139,7 +158,11 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
         self._fit(X.astype(dtype, copy=False), y.reshape(len(y), -1).astype(dtype, copy=False), sample_weight)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, return_std: bool = False) -> Union[np.ndarray, Tuple[np.ndarray, np.ndarray]]:
+        """The predictions and, if asked for, their standard errors (hc3; ``inference`` has more)."""
+        if return_std:
+            found = self.inference(X, slopes=False)
+            return found.mean, found.standard_error
         y = self._pooled(X)
         return y[:, 0] if self._one_output else y
 
