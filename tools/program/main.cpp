@@ -59,6 +59,7 @@ Exit parse_and_run(int argc, char** argv) {
   add_predict(program, chosen);
   add_weights(program, chosen);
   add_info(program, chosen);
+  add_summary(program, chosen);
   program.footer(footer);  // now, since commands take over what the program has when they are added
   for (CLI::App* command : program.get_subcommands({})) {
     const std::string own = command->get_footer();
@@ -69,11 +70,11 @@ Exit parse_and_run(int argc, char** argv) {
   const bool is_known_option = first == "--help" || first == "-h" || first == "--version";
   if (first.starts_with("-") && !is_known_option) {
     throw UsageError("no option " + in_quotes(first) +
-                     " before a command; there are demo, fit, predict, weights and info");
+                     " before a command; there are demo, fit, predict, weights, summary and info");
   }
   if (first.empty() || (first[0] != '-' && program.get_subcommands(is_first).empty())) {
     throw UsageError((first.empty() ? "no command" : "no command " + in_quotes(first)) +
-                     "; there are demo, fit, predict, weights and info (see attnpool --help)");
+                     "; there are demo, fit, predict, weights, summary and info (see attnpool --help)");
   }
   refuse_single_dashes(argc, argv, program);
   try {

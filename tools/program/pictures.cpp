@@ -48,6 +48,8 @@ std::string style(const Curve& curve) {
       return "with lines linewidth 2 dashtype (8,5) " + color;
     case Stroke::line:
       return "with lines linewidth 2.5 " + color;
+    case Stroke::band:
+      return "with filledcurves fillcolor rgb '#b0" + curve.color.substr(1) + "' linewidth 0";
     case Stroke::line_and_points:
       return "with linespoints linewidth 2.5 pointtype 7 pointsize 1.1 " + color;
   }
@@ -55,15 +57,17 @@ std::string style(const Curve& curve) {
 }
 
 /// "set xrange [...]": all finite numbers and a margin on both sides.
-std::string range(const char* axis, const std::vector<Panel>& panels, std::vector<double> Curve::*numbers,
-                  double margin) {
+std::string range(const char* axis, const std::vector<Panel>& panels,
+                  const std::vector<std::vector<double> Curve::*>& numbers, double margin) {
   double low = HUGE_VAL, high = -HUGE_VAL;
   for (const Panel& panel : panels) {
     for (const Curve& curve : panel.curves) {
-      for (const double number : curve.*numbers) {
-        if (!std::isfinite(number)) continue;
-        low = std::min(low, number);
-        high = std::max(high, number);
+      for (const auto member : numbers) {
+        for (const double number : curve.*member) {
+          if (!std::isfinite(number)) continue;
+          low = std::min(low, number);
+          high = std::max(high, number);
+        }
       }
     }
   }
@@ -102,25 +106,52 @@ std::string chart(const std::vector<Panel>& panels, PictureFormat format) {
   std::size_t curves = 0;
   bool has_legend = false;
   for (const Panel& panel : panels) {
-    plots += labels(panel.title, panel.x_label, panel.y_label) + "plot ";
+    plots += labels(panel.title, panel.x_label, panel.y_label);
+    if (panel.own_x_range) plots += range("xrange", {panel}, {&Curve::x}, 0.03);
+    plots += "plot ";
     for (const Curve& curve : panel.curves) {
       const std::string block = "$curve" + std::to_string(curves++);
       data += block + " << END\n";
-      for (std::size_t i = 0; i < curve.x.size(); ++i) data += to_text(curve.x[i]) + " " + to_text(curve.y[i]) + "\n";
+      for (std::size_t i = 0; i < curve.x.size(); ++i) {
+        data += to_text(curve.x[i]) + " " + to_text(curve.y[i]);
+        data += (curve.top.empty() ? "" : " " + to_text(curve.top[i])) + "\n";
+      }
       data += "END\n";
-      plots += block + " using 1:2 " + style(curve) + " title " + gnuplot_string(curve.label) + ", ";
+      plots += block + (curve.top.empty() ? " using 1:2 " : " using 1:2:3 ") + style(curve) + " title " +
+               gnuplot_string(curve.label) + ", ";
       has_legend = has_legend || !curve.label.empty();
     }
     plots += "\n";
   }
-  return run_gnuplot(terminal(format, count == 1 ? 960 : 560 * count, count == 1 ? 640 : 520) + data +
-                     date_axis(panels) +
-                     "set grid linetype 1 linewidth 0.6 linecolor '#e4e4e4'\n"
-                     "set key at graph 0.5, screen 0.025 center bottom horizontal maxrows 1 Left reverse samplen 1.6 "
-                     "width -2 textcolor '#222222'\n" +
-                     (has_legend ? "set bmargin 5.5\n" : "unset key\n") + range("xrange", panels, &Curve::x, 0.03) +
-                     range("yrange", panels, &Curve::y, 0.06) +
-                     (count == 1 ? "" : "set multiplot layout 1," + std::to_string(count) + "\n") + plots);
+  const int rows = (count + 3) / 4, columns = (count + rows - 1) / rows;
+  return run_gnuplot(
+      terminal(format, count == 1 ? 960 : 560 * columns, count == 1 ? 640 : 520 * rows) + data + date_axis(panels) +
+      "set grid linetype 1 linewidth 0.6 linecolor '#e4e4e4'\n"
+      "set key at graph 0.5, screen 0.025 center bottom horizontal maxrows 1 Left reverse samplen 1.6 "
+      "width -2 textcolor '#222222'\n" +
+      (has_legend ? "set bmargin 5.5\n" : "unset key\n") + range("xrange", panels, {&Curve::x}, 0.03) +
+      range("yrange", panels, {&Curve::y, &Curve::top}, 0.06) +
+      (count == 1 ? "" : "set multiplot layout " + std::to_string(rows) + "," + std::to_string(columns) + "\n") +
+      plots);
+}
+
+std::string map(const Panel& panel, const std::string& z_label, const std::vector<double>& x,
+                const std::vector<double>& y, const std::vector<double>& z, const Curve& points, PictureFormat format) {
+  std::string data = "$map << END\n";
+  for (std::size_t i = 0; i < z.size(); ++i)
+    data += to_text(x[i % x.size()]) + " " + to_text(y[i / x.size()]) + " " + to_text(z[i]) + "\n";
+  data += "END\n$points << END\n";
+  for (std::size_t i = 0; i < points.x.size(); ++i) data += to_text(points.x[i]) + " " + to_text(points.y[i]) + "\n";
+  data += "END\n";
+  // Viridis, by Stefan van der Walt and Nathaniel Smith.
+  return run_gnuplot(
+      terminal(format, 900, 720) + data + labels(panel.title, panel.x_label, panel.y_label) +
+      "set palette defined (0 '#440154', 1 '#472c7a', 2 '#3b518b', 3 '#2c718e', 4 '#21908d', "
+      "5 '#27ad81', 6 '#5cc863', 7 '#aadc32', 8 '#fde725')\nset border 15\nset cblabel " +
+      gnuplot_string(z_label) + " textcolor '#222222'\nset rmargin screen 0.84\nset xrange [" + to_text(x.front()) +
+      ":" + to_text(x.back()) + "]\nset yrange [" + to_text(y.front()) + ":" + to_text(y.back()) +
+      "]\nunset key\nplot $map using 1:2:3 with image, $points using 1:2 with points " +
+      "pointtype 6 linecolor rgb '#90ffffff' pointsize " + (points.x.size() > 2000 ? "0.1" : "0.7") + "\n");
 }
 
 std::string heat_map(const Matrix<double>& weights, const std::string& title, const std::string& x_label,

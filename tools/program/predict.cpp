@@ -17,7 +17,7 @@
 #include "json_file.hpp"
 #include "npy.hpp"
 #include "output.hpp"
-#include "pictures.hpp"
+#include "prediction_picture.hpp"
 #include "problem.hpp"
 #include "progress.hpp"
 
@@ -29,6 +29,7 @@ struct PredictOptions {
   ProblemOptions problem;
   AlgorithmOptions algorithm;
   std::string out = "-", plot;
+  InferenceArguments inference;
   bool bounds = false, out_given = false;
 };
 
@@ -38,47 +39,12 @@ constexpr const char* bound_name = "error_bound";
 /// The answers of all queries.
 struct Prediction {
   Matrix<double> values;           ///< [queries][y columns]; in float, numbers that a float holds
-  std::vector<double> bounds;      ///< [queries], or empty
+  std::vector<Column> added;       ///< standard errors, slopes, and last the bounds of --error-bounds
+  std::size_t far = 0;             ///< queries more than four bandwidths from all data, if inference looked
   std::size_t without_answer = 0;  ///< queries that see no key, or whose y columns hold no number
   Report report;
   std::optional<Explanation> explanation;
 };
-
-std::string title_of(const Problem& problem) {
-  const Data& data = problem.data;
-  return data.y[0] + " over " + data.x[0] + ", bandwidth " + to_short_text(1 / std::abs(problem.score->w_of(0)), 4) +
-         (problem.leave_one_out ? ", each point left out" : "");
-}
-
-/// The data, and the prediction as a line through the queries in ascending order. Queries at one place that have several
-/// answers, as points left out of their own have, would make a zigzag of it: they are points.
-std::string picture_of(const Problem& problem, const Matrix<double>& predictions, PictureFormat format) {
-  std::vector<std::size_t> order(problem.queries.rows);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto& x = problem.queries.cells;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return x[a] < x[b]; });
-  const Data& data = problem.data;
-  const double origin = data.is_date(0) ? static_cast<double>(data.origins[0]->seconds) : 0;
-  const auto moved = [&](double at) { return at + origin; };
-  bool ambiguous = false;
-  for (std::size_t i = 1; i < order.size(); ++i) {
-    ambiguous |= x[order[i]] == x[order[i - 1]] && predictions(order[i], 0) != predictions(order[i - 1], 0);
-  }
-  Panel panel{title_of(problem), data.x[0], data.y[0], {}, data.is_date(0)};
-  Curve points{"data", Stroke::points, colors::points, data.keys.cells, data.values.cells};
-  Curve curve{ambiguous ? "prediction of each point" : "prediction",
-              ambiguous ? Stroke::points : Stroke::line,
-              colors::fit,
-              {},
-              {}};
-  std::transform(points.x.begin(), points.x.end(), points.x.begin(), moved);
-  for (const std::size_t q : order) {
-    curve.x.push_back(moved(x[q]));
-    curve.y.push_back(predictions(q, 0));
-  }
-  panel.curves = {std::move(points), std::move(curve)};
-  return chart({panel}, format);
-}
 
 void write_text(AtomicFile& file, const Problem& problem, const Prediction& done, char separator) {
   const Data& data = problem.data;
@@ -86,7 +52,7 @@ void write_text(AtomicFile& file, const Problem& problem, const Prediction& done
   if (!data.group.empty()) names.push_back(data.group);
   names.insert(names.end(), data.x.begin(), data.x.end());
   names.insert(names.end(), data.y.begin(), data.y.end());
-  if (!done.bounds.empty()) names.push_back(bound_name);
+  for (const Column& column : done.added) names.push_back(column.name);
   file.write(csv_header(names, separator));
   std::string line;
   for (std::size_t q = 0; q < done.values.rows; ++q) {
@@ -103,20 +69,20 @@ void write_text(AtomicFile& file, const Problem& problem, const Prediction& done
       const double y = done.values(q, v);
       line += (problem.precision == Precision::float_ ? to_text(static_cast<float>(y)) : to_text(y)) + separator;
     }
-    if (!done.bounds.empty()) line += to_text(done.bounds[q]) + separator;
+    for (const Column& column : done.added) line += to_text(column.cells[q]) + separator;
     line.back() = '\n';
     file.write(line);
   }
 }
 
 void write_npy(AtomicFile& file, const Problem& problem, const Prediction& done) {
-  file.write(npy_header<double>(done.values.rows, problem.queries.cols + done.values.cols + !done.bounds.empty()));
+  file.write(npy_header<double>(done.values.rows, problem.queries.cols + done.values.cols + done.added.size()));
   std::vector<double> row;
   for (std::size_t q = 0; q < done.values.rows; ++q) {
     row.assign(&problem.queries.cells[q * problem.queries.cols],
                &problem.queries.cells[q * problem.queries.cols] + problem.queries.cols);
     for (std::size_t v = 0; v < done.values.cols; ++v) row.push_back(done.values(q, v));
-    if (!done.bounds.empty()) row.push_back(done.bounds[q]);
+    for (const Column& column : done.added) row.push_back(column.cells[q]);
     file.write(npy_bytes(row));
   }
 }
@@ -149,14 +115,20 @@ void answer(const PredictOptions& options, const Part& part, Options call, Predi
       answered &= !std::isnan(predictions(q, v));
     }
     done.without_answer += !answered;
-    if (options.bounds) done.bounds[row] = bounds[q];
+    if (options.bounds) done.added.back().cells[row] = bounds[q];
   }
+}
+
+std::vector<Column> added_columns(const PredictOptions& options, const Problem& problem) {
+  std::vector<Column> columns = inference_columns(options.inference, problem);
+  if (options.bounds) columns.push_back({bound_name, std::vector<double>(problem.queries.rows)});
+  return columns;
 }
 
 Prediction predict(const PredictOptions& options, const Problem& problem, Options call) {
   Prediction done;
   done.values = Matrix<double>(problem.queries.rows, problem.data.values.cols);
-  done.bounds.resize(options.bounds ? problem.queries.rows : 0);
+  done.added = added_columns(options, problem);
   const std::vector<Part> parts = parts_of(problem);
   ProgressDisplay progress("predict", options.common.quiet);
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -164,6 +136,7 @@ Prediction predict(const PredictOptions& options, const Problem& problem, Option
       return progress.update((static_cast<double>(i) + fraction) / static_cast<double>(parts.size()));
     };
     in_precision(problem.precision, [&](auto zero) { answer<decltype(zero)>(options, parts[i], call, done); });
+    if (options.inference.wanted()) done.far += infer(options.inference, parts[i], call, done.added);
     if (!call.progress(1)) throw CancelledByUser();
   }
   return done;
@@ -174,9 +147,10 @@ bool wants_picture_only(const PredictOptions& options) {
   return !options.plot.empty() && !options.out_given && isatty(STDOUT_FILENO) != 0;
 }
 
-void write_outputs(const PredictOptions& options, const Problem& problem, const Prediction& done) {
-  const std::string picture =
-      options.plot.empty() ? "" : picture_of(problem, done.values, picture_format("--plot", options.plot));
+void write_outputs(const PredictOptions& options, const Problem& problem, const Prediction& done, const Options& call) {
+  const std::string picture = options.plot.empty() ? ""
+                                                   : draw({problem, done.values, done.added, options.inference, call},
+                                                          picture_format("--plot", options.plot));
   if (wants_picture_only(options)) return write_file(options.plot, picture);
   const TableFormat format = table_format("--out", options.out);
   AtomicFile file(options.out);
@@ -193,20 +167,24 @@ void write_outputs(const PredictOptions& options, const Problem& problem, const 
 /// What can be refused before any work.
 void check_predict(const PredictOptions& options, const Problem& problem) {
   if (!options.plot.empty()) {
-    if (problem.queries.cols != 1) throw UsageError("--plot: can show one x column only");
     if (!problem.data.group.empty()) throw UsageError("--plot: cannot show groups");
   }
   const TableFormat format = table_format("--out", options.out);
   if (format == TableFormat::npy && !problem.data.group.empty()) {
     throw UsageError("--out: an NPY file cannot hold the names of groups; .csv and .tsv can");
   }
-  for (const auto* names : {&problem.data.x, &problem.data.y}) {
-    if (options.bounds && std::find(names->begin(), names->end(), bound_name) != names->end()) {
-      throw UsageError("--error-bounds: a column is called " + in_quotes(bound_name) + " already");
-    }
-  }
+  check_inference(options.inference, problem);
+  if (options.inference.wanted())
+    check_can_leave_one_out(problem.data, problem.group_names,
+                            options.problem.model.empty() ? options.problem.data : options.problem.model);
+  for (const Column& column : added_columns(options, problem))
+    for (const auto* names : {&problem.data.x, &problem.data.y})
+      if (std::find(names->begin(), names->end(), column.name) != names->end())
+        throw UsageError(std::string(column.name == bound_name ? "--error-bounds" : "--standard-error or --slope") +
+                         ": a column is called " + in_quotes(column.name) + " already");
   const double rows = static_cast<double>(problem.queries.rows),
-               cells = static_cast<double>(problem.queries.cols + problem.data.values.cols);
+               cells = static_cast<double>(problem.queries.cols + problem.data.values.cols +
+                                           inference_columns(options.inference, problem).size());
   require_space(options.out, rows * cells * (format == TableFormat::npy ? 8 : 2));
 }
 
@@ -221,14 +199,19 @@ Exit run_predict(const PredictOptions& options) {
   call.algorithm = checked_algorithm(options.algorithm, problem.queries.cols);
   call.tolerance = tolerance;
   const Prediction done = predict(options, problem, call);
-  write_outputs(options, problem, done);
+  write_outputs(options, problem, done, call);
   if (done.without_answer > 0 && !options.common.quiet) {
     print_status(plural(done.without_answer, "row") + " of " + std::to_string(problem.queries.rows) +
                  " without an answer (nan): no row of the data is in reach of the query");
   }
+  if (done.far > 0 && !options.common.quiet) {
+    print_status(plural(done.far, "row") + " of " + std::to_string(problem.queries.rows) +
+                 " more than four bandwidths from all data: there the answer is that of the nearest rows");
+  }
   if (!options.common.json) return Exit::ok;
   nlohmann::ordered_json report = json_report(problem, threads, start, options.out);
   report["rows_without_answer"] = done.without_answer;
+  if (options.inference.wanted()) report["rows_far_from_data"] = done.far;
   report["result"] = {{"algorithm", to_string(done.report.algorithm)},
                       {"fallback_queries", done.report.fallback_queries},
                       {"error_bound", done.report.error_bound}};
@@ -251,9 +234,12 @@ void add_predict(CLI::App& program, Command& chosen) {
   add_column_options(*command, options->problem);
   add_algorithm_options(*command, options->algorithm,
                         "Say on standard error, and in the JSON report, how the work will be done and why");
-  command->add_flag("--error-bounds", options->bounds,
-                    "Add a column 'bound' to the predictions: no error of the row is larger, as a part of the range "
-                    "(largest - smallest value) of its y column, but for the rounding of the largest value");
+  add_inference_options(*command, options->inference);
+  command->add_flag(
+      "--error-bounds", options->bounds,
+      "Add a column 'error_bound' to the predictions: no error of the arithmetic in the row is larger, as a "
+      "part of the range (largest - smallest value) of its y column, but for the rounding of the largest "
+      "value. It says nothing of the data: --standard-error does");
   add_common_options(*command, options->common);
   command->callback([=, &chosen] {
     options->out_given = command->count("--out") > 0;

@@ -254,7 +254,7 @@ std::vector<Part> parts_of(Problem problem) {
 
 Problem load_problem(const ProblemOptions& options, bool quiet) {
   const TextFormat format = checked_format(options.read);
-  const bool at_the_data = options.leave_one_out || options.causal || !options.window.empty();
+  const bool at_the_data = options.at_own_rows || options.leave_one_out || options.causal || !options.window.empty();
   if (options.at.empty() && options.grid.empty() && !at_the_data) {
     throw UsageError("say where to answer: --at FILE, --grid N or --leave-one-out");
   }

@@ -28,6 +28,7 @@ struct ProblemOptions {
   std::string data, x, y, key_weights, group, precision = "double", w, bandwidth;
   std::string at, grid, window;
   bool leave_one_out = false, causal = false;
+  bool at_own_rows = false;  ///< no option: a command that answers at the rows of the data
   ReadOptions read;
 };
 
