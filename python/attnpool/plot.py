@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import numpy as np
 
@@ -16,10 +16,19 @@ def _axes(ax: Any) -> Any:
 
 
 def plot_fit(
-    x: Any, fit: Any, *, keys: Any = None, values: Any = None, truth: Any = None, label: str = "Pred", ax: Any = None
+    x: Any,
+    fit: Any,
+    *,
+    keys: Any = None,
+    values: Any = None,
+    truth: Any = None,
+    band: Optional[Tuple[Any, Any]] = None,
+    label: str = "Pred",
+    ax: Any = None,
 ) -> Any:
-    """The fit at x [n] as a line; the data (keys, values) as points and the truth at x where given."""
-    for name, a in (("fit", fit), ("truth", truth)):
+    """The fit at x [n] as a line; where given, the data (keys, values) as points, the truth at x, and a band (lower, upper)."""
+    lower, upper = band if band is not None else (None, None)
+    for name, a in (("fit", fit), ("truth", truth), ("band", lower), ("band", upper)):
         if a is not None and np.size(a) != np.size(x):
             raise ValueError(f"{name}: must have {np.size(x)} entries to match x, got {np.size(a)}")
     if np.size(keys) != np.size(values) or (keys is None) != (values is None):
@@ -27,6 +36,8 @@ def plot_fit(
     ax = _axes(ax)
     order = np.argsort(np.ravel(x))
     line = np.ravel(x)[order]
+    if band is not None:
+        ax.fill_between(line, np.ravel(lower)[order], np.ravel(upper)[order], color="tab:red", alpha=0.2, label="Band")
     if truth is not None:
         ax.plot(line, np.ravel(truth)[order], color="0.6", label="Truth")
     ax.plot(line, np.ravel(fit)[order], color="tab:red", label=label)

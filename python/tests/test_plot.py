@@ -15,6 +15,10 @@ def test_plot_fit():
     lines = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
     assert lines == {"Truth": [[0, 0], [1, 1], [2, 2]], "Pred": [[0, 0], [1, 1], [2, 4]], "Data": [[0.5, 3]]}
     assert attnpool.plot_fit(x, x, ax=ax) is ax
+    banded = attnpool.plot_fit(x, x, band=(x - 1, x + 1))
+    assert "Band" in [text.get_text() for text in banded.get_legend().get_texts()]
+    with pytest.raises(ValueError, match="band: must have"):
+        attnpool.plot_fit(x, x, band=(x, x[1:]))
 
 
 def test_plot_weights():
