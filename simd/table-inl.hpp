@@ -13,6 +13,10 @@ using detail::DistanceForm;
 using detail::EvaluateTask;
 using detail::grid_lanes;
 using detail::is_first;
+using detail::ladder_exponent;
+using detail::ladder_lanes;
+using detail::ladder_steps;
+using detail::LadderTask;
 using detail::largest_exponent;
 using detail::Moments;
 using detail::most_terms;
@@ -51,6 +55,8 @@ namespace {
 #include "stream-inl.hpp"
 //
 #include "grid-inl.hpp"
+//
+#include "ladder-inl.hpp"
 
 template <class T>
 constexpr detail::Routines<T> routines() {
@@ -60,6 +66,7 @@ constexpr detail::Routines<T> routines() {
 }  // namespace
 
 extern const detail::RoutineTable table;
-constinit const detail::RoutineTable table = {routines<float>(), routines<double>(), {spread, translate, evaluate}};
+constinit const detail::RoutineTable table = {
+    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder};
 
 }  // namespace attnpool::ATTNPOOL_ISA

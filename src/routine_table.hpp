@@ -160,10 +160,28 @@ struct GridRoutines {
   void (*evaluate)(const EvaluateTask&) noexcept;
 };
 
+// One-dimensional keys in ascending order near a block of ladder_lanes queries, which are keys themselves. With e the smaller of
+// ladder_exponent and the squared difference in units of the exponent less `nearest`, that of the nearest other key, sums
+// [step][2][lane] are those of weights * 2^-(2^step e) and values * 2^-(2^step e). A query's own key counts with e = 0.
+inline constexpr std::size_t ladder_lanes = 16, ladder_steps = 5;
+// 2^-60 does not count beside the nearest key's 1, and 2^-(16 * 60) is a normal number still.
+inline constexpr double ladder_exponent = 60;
+struct LadderTask {
+  const double* queries;  // [ladder_lanes]
+  const double* nearest;  // [ladder_lanes]
+  double scale;
+  const double* keys;  // [key_count], and so are weights and values, which are weight * value
+  const double* weights;
+  const double* values;
+  std::size_t key_count;
+  double* sums;
+};
+
 struct RoutineTable {
   Routines<float> f32;
   Routines<double> f64;
   GridRoutines grid;
+  void (*ladder)(const LadderTask&) noexcept;
 };
 
 }  // namespace attnpool::detail

@@ -3,9 +3,11 @@
 #include <attnpool/selection.hpp>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
+#include "selection/ladder.hpp"
 #include "selection/search.hpp"
 
 namespace attnpool {
@@ -27,6 +29,10 @@ class Search {
 
   Selection run() {
     factors_ = detail::bandwidth_factors(data_, scale_);
+    if (!factors_.empty() && detail::Ladder::serves(data_)) {
+      ladder_.emplace(data_);
+      factors_ = rungs(factors_.front(), factors_.back());
+    }
     selection_.scale = scale_;
     const double n = static_cast<double>(data_.rows);
     const std::vector<double> rule = log_w_of(1.06 * std::pow(n, -1 / (4 + static_cast<double>(data_.dims))));
@@ -59,6 +65,18 @@ class Search {
     for (const double spread : spreads) squares += spread * spread;
     return {squares > 0 ? std::sqrt(squares / static_cast<double>(spreads.size())) : 1};
   }
+
+  // Factors from `last` down to `first` or a little less, ascending: ladders of which each rung is 1 / sqrt(2) of the one above,
+  // two of them interleaved where that is cheap.
+  std::vector<double> rungs(double first, double last) const {
+    const double per_octave = 2 * static_cast<double>(interleaved());
+    const double steps = static_cast<double>(interleaved() * detail::ladder_steps);
+    const double count = steps * std::ceil((1 + per_octave * std::log2(last / first)) / steps);
+    std::vector<double> factors;
+    for (double i = count - 1; i >= 0; --i) factors.push_back(last * std::exp2(-i / per_octave));
+    return factors;
+  }
+  std::size_t interleaved() const { return data_.rows <= 1000 ? 2 : 1; }
 
   std::vector<double> log_w_of(double factor) const {
     std::vector<double> log_w;
@@ -113,30 +131,70 @@ class Search {
     switch_off();
   }
 
-  // The objective at every factor. Of long data it is estimated from some rows first, and computed where their errors are
-  // larger than at the best factor by less than six standard errors of the difference; where descents in every dimension
-  // follow, at the best factor only.
+  // The objective at every factor. Of long data it is estimated from some rows first, then, of very long data, from more, and
+  // computed where their errors are not larger than at the best factor by more than six standard errors of the difference; where
+  // descents in every dimension follow, at the best factor only.
   std::vector<double> along_the_curve() {
     std::vector<double> objectives(factors_.size(), infinity);
-    std::vector<std::vector<double>> squares(factors_.size());
-    std::vector<bool> estimated(factors_.size(), data_.is_long());
+    std::vector<bool> is_open(factors_.size(), true);  // may be the best
     if (data_.is_long()) {
-      for (std::size_t i = factors_.size(); i-- > 0;) {
-        objectives[i] = criterion_.estimate(log_w_of(factors_[i]), SelectionData::few_rows).objective;
-        squares[i] = criterion_.squares();
-      }
-      const std::vector<std::size_t> lowest = detail::local_minima(objectives, 1);
-      const std::size_t best = lowest.empty() ? factors_.size() - 1 : lowest.front();
-      for (std::size_t i = 0; i < factors_.size(); ++i)
-        estimated[i] = i != best && (scale_.size() > 1 || standard_errors_between(squares[i], squares[best]) > 6);
+      estimate(SelectionData::few_rows, objectives, is_open);
+      if (data_.is_very_long() && scale_.size() == 1) estimate(SelectionData::more_rows, objectives, is_open);
     }
+    at_factors(data_.rows, is_open, [&](std::size_t i, const Evaluation& here) { objectives[i] = here.objective; });
     for (std::size_t i = 0; i < factors_.size(); ++i) {
-      const std::vector<double> log_w = log_w_of(factors_[i]);
-      if (!estimated[i]) objectives[i] = criterion_(log_w, false).objective;
-      if (!estimated[i] && objectives[i] <= best_.objective) best_ = {log_w, objectives[i], false};
-      selection_.curve.push_back({factors_[i], objectives[i], estimated[i]});
+      if (is_open[i] && objectives[i] <= best_.objective) best_ = {log_w_of(factors_[i]), objectives[i], false};
+      selection_.curve.push_back({factors_[i], objectives[i], !is_open[i]});
     }
     return objectives;
+  }
+
+  // Closes factors that are no better than the best by what the first `judged` rows say.
+  void estimate(std::size_t judged, std::vector<double>& objectives, std::vector<bool>& is_open) {
+    std::vector<std::vector<double>> squares(factors_.size());
+    at_factors(judged, is_open, [&](std::size_t i, const Evaluation& here) {
+      objectives[i] = here.objective;
+      squares[i] = criterion_.squares();
+    });
+    std::size_t best = factors_.size();
+    for (std::size_t i = factors_.size(); i-- > 0;)
+      if (is_open[i] && std::isfinite(objectives[i]) && (best == factors_.size() || objectives[i] < objectives[best]))
+        best = i;
+    if (best == factors_.size()) best = factors_.size() - 1;
+    for (std::size_t i = 0; i < factors_.size(); ++i)
+      if (is_open[i] && i != best && (scale_.size() > 1 || standard_errors_between(squares[i], squares[best]) > 6))
+        is_open[i] = false;
+  }
+
+  // Calls take(i, evaluation from the first `judged` rows) for every wanted factor, the largest first, several in one pass where
+  // that pays.
+  template <class Take>
+  void at_factors(std::size_t judged, const std::vector<bool>& wanted, const Take& take) {
+    const std::size_t together = interleaved() * detail::ladder_steps;
+    const auto place = [&](std::size_t i) { return wanted.begin() + static_cast<std::ptrdiff_t>(i); };
+    const auto is_wanted = [](bool x) { return x; };
+    for (std::size_t i = factors_.size(); i > 0;) {
+      if (ladder_ && i >= together && std::all_of(place(i - together), place(i), is_wanted) &&
+          ladder_->pays(1 / (factors_[i - 1] * scale_.front()), judged)) {
+        climb(i, judged, take);
+        i -= together;
+      } else if (--i; wanted[i]) {
+        const std::vector<double> log_w = log_w_of(factors_[i]);
+        take(i, judged < data_.rows ? criterion_.estimate(log_w, judged) : criterion_(log_w, false));
+      }
+    }
+  }
+
+  // The factors below `end`, as many as ladders that are interleaved hold.
+  template <class Take>
+  void climb(std::size_t end, std::size_t judged, const Take& take) {
+    for (std::size_t ladder = 0; ladder < interleaved(); ++ladder) {
+      const std::size_t top = end - 1 - ladder;
+      auto terms = ladder_->terms(1 / (factors_[top] * scale_.front()), judged, options_.threads, {});
+      for (std::size_t s = 0; s < detail::ladder_steps; ++s)
+        take(top - s * interleaved(), criterion_.from_terms(std::move(terms[s]), judged));
+      if (options_.progress && !report(0)) throw Cancelled("cancelled by the progress callback");
+    }
   }
 
   // By how much the mean of `larger` exceeds that of `smaller`, pair by pair, in standard errors; 0 if it does not.
@@ -155,8 +213,13 @@ class Search {
   void refine(std::size_t i, const std::vector<double>& objectives) {
     const std::vector<double> unit = log_w_of(1);
     if (i == 0 || i + 1 == factors_.size()) return consider({log_w_of(factors_[i]), objectives[i], true});
-    consider(detail::refine_on_line(criterion_, unit, std::log(factors_[i - 1]), std::log(factors_[i]),
-                                    std::log(factors_[i + 1])));
+    consider(detail::refine_on_line(criterion_, unit,
+                                    {.low = std::log(factors_[i - 1]),
+                                     .middle = std::log(factors_[i]),
+                                     .high = std::log(factors_[i + 1]),
+                                     .at_low = objectives[i - 1],
+                                     .at_middle = objectives[i],
+                                     .at_high = objectives[i + 1]}));
   }
 
   void descend(const std::vector<std::size_t>& lowest) {
@@ -281,6 +344,7 @@ class Search {
   const SelectionOptions& options_;
   CriterionFunction criterion_;
   std::vector<double> scale_, factors_;
+  std::optional<detail::Ladder> ladder_;  // of one-dimensional data, whose factors are its rungs
   Selection selection_;
   Descent best_;
   double fraction_ = 0;

@@ -39,6 +39,14 @@ class CriterionFunction {
     return evaluate(log_w, false, rows);
   }
 
+  // One evaluation, or estimate if judged is less than all rows, from terms that somebody else has computed: for each row
+  // judged squares of the error without and with the row, and 1 - leverage, [judged][3].
+  Evaluation from_terms(std::vector<double> terms, std::size_t judged) {
+    (judged < data_.rows ? estimates_ : evaluations_) += 1;
+    terms_ = std::move(terms), judged_ = judged, width_ = 3;
+    return summed(judged, 0);
+  }
+
   // The squared errors of the rows that were judged last, times their weights.
   std::vector<double> squares() const;
 

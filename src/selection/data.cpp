@@ -9,6 +9,7 @@
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
 #include "data/weighted_rows.hpp"
+#include "plan/block_tree.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -118,22 +119,55 @@ std::vector<double> geometric(double first, double last, std::size_t count) {
 
 }  // namespace
 
-SelectionData SelectionData::sample(std::size_t most) const {
-  if (rows < most) return *this;
-  if (rows == most && !is_long()) return *this;
+namespace {
+
+// The first `most` places hold rows taken at random, the same ones every time.
+std::vector<std::size_t> drawn(std::size_t rows, std::size_t most) {
   std::vector<std::size_t> order(rows);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::mt19937_64 random(0);  // its output is fixed by the standard
   for (std::size_t i = 0; i < most; ++i) std::swap(order[i], order[i + random() % (rows - i)]);
-  SelectionData few;
-  few.rows = most, few.dims = dims, few.cols = cols;
-  for (std::size_t i = 0; i < most; ++i) {
-    const std::size_t row = order[i];
-    for (std::size_t d = 0; d < dims; ++d) few.keys.push_back(keys[row * dims + d]);
-    for (std::size_t v = 0; v < cols; ++v) few.values.push_back(values[row * cols + v]);
-    if (!weights.empty()) few.weights.push_back(weights[row]);
+  return order;
+}
+
+SelectionData rows_in(const SelectionData& data, const std::vector<std::size_t>& order) {
+  SelectionData result;
+  result.rows = order.size(), result.dims = data.dims, result.cols = data.cols;
+  result.keys.reserve(order.size() * data.dims);
+  result.values.reserve(order.size() * data.cols);
+  for (const std::size_t row : order) {
+    for (std::size_t d = 0; d < data.dims; ++d) result.keys.push_back(data.keys[row * data.dims + d]);
+    for (std::size_t v = 0; v < data.cols; ++v) result.values.push_back(data.values[row * data.cols + v]);
+    if (!data.weights.empty()) result.weights.push_back(data.weights[row]);
   }
-  return few;
+  return result;
+}
+
+// few_rows or more_rows rows at random, so that they stand for all, then the others in the order of their Morton numbers, so that neighbours
+// in space are neighbours in memory (an evaluation of a million rows takes 60 ms in random order, 25 ms so).
+SelectionData in_order_of_search(const SelectionData& data) {
+  constexpr std::size_t block = 16;
+  const std::size_t few = data.is_very_long() ? SelectionData::more_rows : SelectionData::few_rows;
+  std::vector<std::size_t> order = drawn(data.rows, few);
+  const SelectionData rest = rows_in(data, {order.begin() + static_cast<std::ptrdiff_t>(few), order.end()});
+  BoundingBox<double> box;
+  box.enclose(rest.key_view());
+  std::vector<double> w;
+  for (std::size_t d = 0; d < data.dims; ++d) w.push_back(box.half(d) > 0 ? 1 / box.half(d) : 0);
+  BlockTree tree;
+  tree.build(rest.key_view(), box, Gaussian(w), block);
+  const std::vector<std::size_t> drawn_order = order;
+  for (std::size_t i = 0; i < rest.rows; ++i) order[few + i] = drawn_order[few + tree.order()[i]];
+  return rows_in(data, order);
+}
+
+}  // namespace
+
+SelectionData SelectionData::sample(std::size_t most) const {
+  if (rows <= most) return *this;
+  std::vector<std::size_t> order = drawn(rows, most);
+  order.resize(most);
+  return rows_in(*this, order);
 }
 
 template <class T>
@@ -143,10 +177,12 @@ SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> value
   SelectionData data;
   data.rows = rows.rows, data.dims = rows.dims, data.cols = rows.cols;
   data.keys = std::move(rows.keys), data.values = std::move(rows.values), data.weights = std::move(rows.weights);
-  if (data.is_long()) data = data.sample(data.rows);
   data.key_exponent = bring_columns_to_size(data.keys, data.dims, one_unit);
   data.value_exponent = bring_columns_to_size(data.values, data.cols, true).front();
-  return data;
+  if (!data.is_long()) return data;
+  SelectionData ordered = in_order_of_search(data);
+  ordered.key_exponent = data.key_exponent, ordered.value_exponent = data.value_exponent;
+  return ordered;
 }
 
 std::vector<double> robust_spreads(const SelectionData& data) {

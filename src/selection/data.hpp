@@ -7,10 +7,11 @@
 namespace attnpool::detail {
 
 // The rows of positive weight. Keys are centred at their medians and divided by powers of two, so that neither an offset
-// nor a unit matters; so are the values. From 4 * few_rows rows on they are in a random order, the same one every time,
-// so that the first few_rows stand for all.
+// nor a unit matters; so are the values. From 4 * few_rows rows on the first few_rows, or more_rows, are taken at random, the
+// same ones every time, so that they stand for all, and the others lie in an order in which neighbours in space are neighbours.
 struct SelectionData {
   static constexpr std::size_t few_rows = 2000;
+  static constexpr std::size_t more_rows = 16 * few_rows;  // if there are four times as many
   std::size_t rows = 0, dims = 0, cols = 0;
   std::vector<double> keys, values;  // [rows][dims], [rows][cols]
   std::vector<double> weights;       // [rows], or empty: all 1
@@ -22,6 +23,7 @@ struct SelectionData {
   double weight(std::size_t row) const { return weights.empty() ? 1 : weights[row]; }
 
   bool is_long() const { return rows >= 4 * few_rows; }
+  bool is_very_long() const { return rows >= 4 * more_rows; }
   // The first rows, or `most` of them taken at random, the same ones every time.
   SelectionData sample(std::size_t most) const;
 };

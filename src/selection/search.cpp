@@ -139,8 +139,24 @@ std::vector<std::vector<double>> grid_starts(CriterionFunction& criterion, const
 
 }  // namespace
 
-Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, double low, double middle,
-                       double high) {
+namespace {
+
+// The vertex of the parabola through the points of a bracket, and its second derivative; the middle and NaN if that is none.
+struct Parabola {
+  double vertex, curvature;
+};
+Parabola parabola_through(const Bracket& b) {
+  const double left = (b.at_middle - b.at_low) / (b.middle - b.low),
+               right = (b.at_high - b.at_middle) / (b.high - b.middle);
+  const double curvature = 2 * (right - left) / (b.high - b.low);
+  const double vertex = (b.low + b.middle) / 2 - left / curvature;
+  if (curvature > 0 && vertex > b.low && vertex < b.high) return {vertex, curvature};
+  return {b.middle, std::numeric_limits<double>::quiet_NaN()};
+}
+
+}  // namespace
+
+Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, const Bracket& bracket) {
   const auto at = [&](double t, double& slope) {
     std::vector<double> log_w = start;
     for (double& x : log_w) x -= t;
@@ -148,7 +164,12 @@ Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& 
     slope = -std::accumulate(here.gradient.begin(), here.gradient.end(), 0.0);
     return here.objective;
   };
-  double slope = 0, best = middle, value = at(best, slope), other = best, other_slope = slope;
+  const Parabola parabola = parabola_through(bracket);
+  double low = bracket.low, high = bracket.high;
+  double slope = 0, best = parabola.vertex, value = at(best, slope);
+  if (!(value <= bracket.at_middle)) best = bracket.middle, value = at(best, slope);
+  // As if a point had been seen whose secant has the curvature of the parabola.
+  double other = best - (high - low), other_slope = slope - (high - low) * parabola.curvature;
   for (int i = 0; i < 60 && std::abs(slope) > precise && high - low > precise; ++i) {
     const double from = slope > 0 ? low : best, to = slope > 0 ? best : high;
     double trial = best - slope * (best - other) / (slope - other_slope);

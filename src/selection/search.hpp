@@ -10,10 +10,16 @@ struct Descent {
   bool converged = false;  // the gradient vanishes within its rounding, or points out of the box
 };
 
-// The minimum on a line log_w = start - t * (1, ..., 1) that is bracketed by t in [low, high], the objective at `middle`
-// being at most that at the ends: a secant iteration on the derivative, which bisects where the secant leads astray.
-Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, double low, double middle,
-                       double high);
+// Three points of a line log_w = start - t * (1, ..., 1) that bracket a minimum: the objective in the middle is at most that at
+// the ends.
+struct Bracket {
+  double low, middle, high;
+  double at_low, at_middle, at_high;  // objectives
+};
+
+// The minimum in a bracket: a secant iteration on the derivative from the vertex of the parabola through the three points, which
+// bisects where the secant leads astray.
+Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& start, const Bracket& bracket);
 
 // The minimum that BFGS reaches from log_w, each entry staying within `reach` of where it starts, at least `lowest` and at
 // most `highest` of its own.
