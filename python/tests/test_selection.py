@@ -117,5 +117,5 @@ def test_progress_tells_and_stops():
 
     with pytest.raises(KeyError, match="mine"):
         b.select(x, y, progress=fails)
-    with pytest.raises(ValueError, match="^criterion: must be leave-one-out, gcv or aicc, got 'loo'"):
+    with pytest.raises(ValueError, match="^criterion: must be one of leave-one-out, gcv, aicc, got 'loo'"):
         b.select(x[:10], y[:10], criterion="loo")

@@ -28,7 +28,9 @@ class Ladder {
  private:
   // Places in ascending order of the keys, of the rows < judged.
   const std::vector<std::size_t>& places_of(std::size_t judged);
-  double to_nearest_other(std::size_t place) const;
+  std::size_t nearest_other(std::size_t place) const;
+  void answer_isolated(std::size_t place, double scale, const std::vector<double>& weighted_values,
+                       double (&sums)[2 * ladder_steps]) const;
   void answer_block(const std::vector<std::size_t>& places, std::size_t first, double w,
                     std::array<std::vector<double>, ladder_steps>& terms) const;
 
