@@ -229,8 +229,8 @@ class Search {
     const SelectionData few = data_.sample(500);
     CriterionFunction on_sample(few, options_,
                                 options_.progress ? Progress([this](double) { return tell(); }) : Progress());
-    for (const auto& start : detail::coarse_starts(on_sample, detail::coarse_factors(few, scale_, factors_), scale_))
-      starts.push_back(start);
+    const std::vector<double> coarse = detail::coarse_factors(few, scale_, factors_);
+    for (const auto& start : detail::coarse_starts(on_sample, coarse, scale_)) starts.push_back(start);
     // In three dimensions and more the coarse search may miss minima; the fewer rows there are, the more descents are cheap.
     if (scale_.size() > 2)
       for (const auto& start : detail::random_starts(
@@ -239,7 +239,7 @@ class Search {
     std::vector<double> least, most;
     for (const double scale : scale_) {  // 100 times flatter than the curve's end, and as narrow as its start
       least.push_back(-std::log(100 * factors_.back() * scale));
-      most.push_back(-std::log(factors_.front() * scale));
+      most.push_back(-std::log(std::min(factors_.front(), coarse.front()) * scale));
     }
     if (few.rows < data_.rows) starts = lowest_of(on_sample, starts, least, most);
     for (const auto& start : starts) consider(detail::descend(criterion_, start, least, most));

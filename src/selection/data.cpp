@@ -227,12 +227,30 @@ std::vector<double> bandwidth_factors(const SelectionData& data, const std::vect
   return factors;
 }
 
+namespace {
+
+// The smallest distance of two different keys along one dimension alone, in units of its scale; infinite if all are the same.
+double closest_along_a_dimension(const SelectionData& data, const std::vector<double>& scale) {
+  double closest = std::numeric_limits<double>::infinity();
+  for (std::size_t d = 0; d < data.dims; ++d) {
+    std::vector<double> x = column(data.keys, data.dims, d);
+    std::sort(x.begin(), x.end());
+    for (std::size_t i = 1; i < x.size(); ++i)
+      if (x[i] > x[i - 1]) closest = std::min(closest, (x[i] - x[i - 1]) / scale_of(scale, d));
+  }
+  return closest;
+}
+
+}  // namespace
+
 std::vector<double> coarse_factors(const SelectionData& data, const std::vector<double>& scale,
                                    const std::vector<double>& all) {
   const double last = std::min(all.back(), 100.0);
   if (data.rows <= 300) {  // cheap enough to look everywhere
-    const double first = std::min(std::max(all.front(), 1e-6), 0.1);
-    return geometric(first, last, static_cast<std::size_t>(std::ceil(std::log(last / first) / std::log(1.8))) + 1);
+    const double closest = std::min(all.front(), closest_along_a_dimension(data, scale) / 32);
+    const double first = std::min(std::max(closest, 1e-6), 0.1);
+    const double ratio = data.rows <= 100 ? 1.4 : 1.8;
+    return geometric(first, last, static_cast<std::size_t>(std::ceil(std::log(last / first) / std::log(ratio))) + 1);
   }
   const std::vector<double> steps = gaps(data, scale);
   const double usual = steps.empty() ? all.front() : median(steps) / 4;

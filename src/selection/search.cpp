@@ -133,7 +133,7 @@ std::vector<std::vector<double>> grid_starts(CriterionFunction& criterion, const
     }
   std::sort(minima.begin(), minima.end());
   std::vector<std::vector<double>> starts;
-  for (std::size_t i = 0; i < std::min<std::size_t>(minima.size(), 6); ++i) starts.push_back(minima[i].second);
+  for (std::size_t i = 0; i < std::min<std::size_t>(minima.size(), 10); ++i) starts.push_back(minima[i].second);
   return starts;
 }
 
