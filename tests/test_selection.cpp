@@ -137,6 +137,21 @@ TEST_P(Selections, NoCurveOrGridFindsALowerCriterion) {
   }
 }
 
+TEST_P(Selections, ValuesThatArePredictedExactlyEndTheSearch) {
+  for (std::size_t dims = 1; dims <= 5; ++dims) {
+    Random random(dims);
+    Points p{Matrix<double>(24, dims), Matrix<double>(24, 1), {}};
+    for (std::size_t i = 0; i < 24; ++i) {
+      for (std::size_t d = 0; d < dims; ++d) p.x(i, d) = std::floor(random.uniform(0, d == 0 ? 4 : 50));
+      p.y(i, 0) = p.x(i, 0);
+    }
+    const Selection found = selected(p, Criterion::leave_one_out);
+    EXPECT_TRUE(found.converged) << dims;
+    EXPECT_LT(found.value, 1e-12) << dims;
+    for (const double w : found.w) EXPECT_TRUE(std::isfinite(w) && w >= 0) << dims;
+  }
+}
+
 TEST_P(Selections, OffsetsAndUnitsDoNotMatter) {
   Points p = random_points(12);
   for (double& x : std::span(p.x.data(), p.x.rows() * p.x.cols())) x = std::round(x * 0x1p20) / 0x1p20;

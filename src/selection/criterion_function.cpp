@@ -101,6 +101,10 @@ Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters)
                      : criterion_ == Criterion::gcv         ? std::log(result.gcv(n))
                                                             : result.aicc(n);
   if (std::isnan(result.objective)) result.objective = std::numeric_limits<double>::infinity();
+  if (result.objective == -std::numeric_limits<double>::infinity()) {  // no error at all: nothing is lower
+    result.gradient.assign(parameters, 0);
+    return result;
+  }
   for (std::size_t p = 0; p < parameters; ++p) {
     const double *of = total.data() + 3 + 3 * p, rest = result.rest - 2;
     const double of_squares = of[1] / result.residual_squares, of_trace = -of[2];
