@@ -2,7 +2,7 @@
 // The one place that holds the version; CMake, the package files and attnpool.h (C) read it from here.
 
 #define ATTNPOOL_VERSION_MAJOR 0
-#define ATTNPOOL_VERSION_MINOR 1
+#define ATTNPOOL_VERSION_MINOR 2
 #define ATTNPOOL_VERSION_PATCH 0
 #define ATTNPOOL_VERSION (ATTNPOOL_VERSION_MAJOR * 10000 + ATTNPOOL_VERSION_MINOR * 100 + ATTNPOOL_VERSION_PATCH)
 
