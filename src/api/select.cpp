@@ -52,6 +52,8 @@ class Search {
 
  private:
   static constexpr double infinity = std::numeric_limits<double>::infinity();
+  // Of objectives: a ladder's and an evaluation's of the same w may differ by so much.
+  static constexpr double rounding = 1e-12;
 
   // One w: the same scale for all dimensions, the root of the mean square of the spreads.
   std::vector<double> scale_of_data() const {
@@ -101,7 +103,7 @@ class Search {
   }
 
   void consider(Descent found) {
-    if (found.objective <= best_.objective) best_ = found;
+    if (found.objective <= best_.objective + rounding) best_ = found;
     const auto same = [&](const Selection::Minimum& m) {
       for (std::size_t p = 0; p < m.w.size(); ++p)
         if (std::abs(std::log(m.w[p]) - found.log_w[p]) > 1e-4) return false;
@@ -162,7 +164,8 @@ class Search {
         best = i;
     if (best == factors_.size()) best = factors_.size() - 1;
     for (std::size_t i = 0; i < factors_.size(); ++i)
-      if (is_open[i] && i != best && (scale_.size() > 1 || standard_errors_between(squares[i], squares[best]) > 6))
+      if (is_open[i] && i != best &&
+          (scale_.size() > 1 || detail::standard_errors_between(squares[i], squares[best]) > 6))
         is_open[i] = false;
   }
 
@@ -195,18 +198,6 @@ class Search {
         take(top - s * interleaved(), criterion_.from_terms(std::move(terms[s]), judged));
       if (options_.progress && !report(0)) throw Cancelled("cancelled by the progress callback");
     }
-  }
-
-  // By how much the mean of `larger` exceeds that of `smaller`, pair by pair, in standard errors; 0 if it does not.
-  static double standard_errors_between(const std::vector<double>& larger, const std::vector<double>& smaller) {
-    const double n = static_cast<double>(larger.size());
-    double sum = 0, squares = 0;
-    for (std::size_t i = 0; i < larger.size(); ++i) {
-      sum += larger[i] - smaller[i];
-      squares += (larger[i] - smaller[i]) * (larger[i] - smaller[i]);
-    }
-    const double mean = sum / n, variance = squares / n - mean * mean;
-    return mean > 0 ? mean / std::sqrt(std::max(variance, 0.0) / n) : 0;
   }
 
   // An end of the curve is taken as it is: beyond it nothing changes.

@@ -38,4 +38,7 @@ std::vector<std::vector<double>> random_starts(const std::vector<double>& scale,
 // Indices of the lowest local minima, the lowest first; of equal ones the last. Plateaus count once.
 std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most);
 
+// By how much the mean of `larger` exceeds that of `smaller`, pair by pair, in standard errors; 0 if it does not.
+double standard_errors_between(const std::vector<double>& larger, const std::vector<double>& smaller);
+
 }  // namespace attnpool::detail

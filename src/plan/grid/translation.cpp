@@ -83,8 +83,9 @@ void Expansion::make_matrices(Moments moments) {
       near[i][j] = std::exp(-difference[i][j] * difference[i][j] / 2);
     }
   // M = C F C^T, written as [j][i] at source - target = offset, and mirrored, with signs (-1)^(i+j) (and another where the
-  // function is odd), at -offset. Three quarters of terms^3 products instead of 2 terms^3, since points lie symmetrically:
-  // C[k][n - 1 - i] = (-1)^k C[k][i], and F, a function of the difference of points, has M[l][k] = (-1)^(k+l) M[k][l].
+  // function is odd), at -offset. terms^3 products instead of 2 terms^3, since points lie symmetrically: C[k][n - 1 - i] =
+  // (-1)^k C[k][i]. (M[l][k] = (-1)^(k+l) M[k][l] would save a quarter more, but coefficients lose their digits: only those of one
+  // row, computed together, keep the digits of the polynomial.)
   const std::size_t half = terms_ / 2, upper = (terms_ + 1) / 2;
   const auto enter = [&](const Square& f, std::size_t offset, double* matrices, double parity = 1) {
     Square folded[2] = {};  // F's rows i and n - 1 - i, added for even k, subtracted for odd
@@ -104,16 +105,13 @@ void Expansion::make_matrices(Moments moments) {
         pairs[1][j] = row[j] - row[terms_ - 1 - j];
       }
       if (upper > half) pairs[0][half] = row[half];
-      for (std::size_t l = 0; l <= k; ++l) {
+      for (std::size_t l = 0; l < terms_; ++l) {
         Real m = 0;
         for (std::size_t j = 0; j < (l % 2 == 0 ? upper : half); ++j) m += to_powers[l][j] * pairs[l % 2][j];
         const double entry = static_cast<double>(m), sign = (k + l) % 2 == 0 ? 1 : -1;
-        double *at = matrices + (reach_ + offset) * size, *mirrored = matrices + (reach_ - offset) * size;
-        at[l * row_ + k] = entry;
-        at[k * row_ + l] = sign * entry;
-        mirrored[l * row_ + k] = parity * sign * entry;
-        mirrored[k * row_ + l] = parity * entry;
-        sum += (k == l ? 1 : 2) * std::abs(entry);
+        matrices[(reach_ + offset) * size + l * row_ + k] = entry;
+        matrices[(reach_ - offset) * size + l * row_ + k] = parity * sign * entry;
+        sum += std::abs(entry);
       }
     }
     return sum;
