@@ -6,10 +6,6 @@
 
 namespace attnpool::detail {
 
-inline Moments moments_of(const Gaussian& score) {
-  return score.is_scalar() ? Moments::scalar : Moments::per_dimension;
-}
-
 // The checks of pool() on its views.
 template <class T>
 void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out);

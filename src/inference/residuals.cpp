@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "api/steps.hpp"
 #include "result/leverage.hpp"
 #include "selection/criterion_function.hpp"
 

@@ -11,6 +11,11 @@ namespace attnpool::detail {
 
 using Algorithm = attnpool::Algorithm;
 
+// Those of the derivatives in w.
+inline Moments moments_of(const Gaussian& score) {
+  return score.is_scalar() ? Moments::scalar : Moments::per_dimension;
+}
+
 template <class T>
 struct PoolRequest {
   MatrixView<const T> queries, keys;

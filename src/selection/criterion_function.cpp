@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "api/steps.hpp"
 #include "data/units.hpp"
 #include "result/leverage.hpp"
 
