@@ -184,8 +184,8 @@ TEST_P(InferenceTest, EveryVarianceAndAlgorithmAgreesWithTheDefinitions) {
                                   {.variance = variance, .key_weights = data.weights, .algorithm = algorithm});
         const std::vector<double> queries = queries_for(data);
         const std::size_t count = queries.size() / dims;
-        const Prediction got =
-            inference.predict(MatrixView<const double>(queries.data(), count, dims), {.slopes = true, .nearest = true, .error_bounds = true});
+        const Prediction got = inference.predict(MatrixView<const double>(queries.data(), count, dims),
+                                                 {.slopes = true, .nearest = true, .error_bounds = true});
         EXPECT_NEAR(inference.summary().trace, static_cast<double>(oracle.trace()), 1e-8);
         for (std::size_t q = 0; q < count; ++q) {
           const Exact want = oracle.at(&queries[q * dims]);

@@ -41,7 +41,7 @@ struct InferenceOptions {
 };
 
 struct PredictionOptions {
-  double level = 0.95;  ///< of the band, in (0, 1)
+  double level = 0.95;        ///< of the band, in (0, 1)
   bool slopes = false;        ///< also the derivatives in the query
   bool nearest = false;       ///< also the distance to the nearest key
   bool error_bounds = false;  ///< also bounds of the arithmetic

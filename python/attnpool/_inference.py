@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -22,7 +22,9 @@ class Inference:
     standard_error: Array  #: of mean as an estimate of its expectation
     lower: Array  #: pointwise band at the level: mean - z * standard_error ...
     upper: Array  #: ... and mean + z * standard_error, z of the normal distribution
-    slope: Optional[Array]  #: derivative of mean in the query, with an axis for its columns if it has one; None unless asked for
+    slope: Optional[
+        Array
+    ]  #: derivative of mean in the query, with an axis for its columns if it has one; None unless asked for
     slope_error: Optional[Array]  #: its standard error
     effective_keys: Array  #: [Q] 1 / sum of squared weights, from 1 to n
     leverage: Array  #: [Q] weight of a key of weight 1 at the query; above 1 no key is near
@@ -100,14 +102,16 @@ def inference(
 
     with np.errstate(divide="ignore", over="ignore"):
         bandwidths = 1 / np.abs(np.broadcast_to(np.asarray(found["w"]), dims))
+    fields: Dict[str, Any] = {name: by_value(name, count) for name in ("mean", "standard_error", "lower", "upper")}
+    fields.update({name: by_dimension(name) for name in ("slope", "slope_error")})
+    for name in ("effective_keys", "leverage", "nearest", "error_bounds", "leverages"):
+        fields[name] = np.array(found[name])
+    for name in ("trace", "leave_one_out", "gcv", "aicc", "r_squared", "residual_error"):
+        fields[name] = found[name]
     return Inference(
-        **{name: by_value(name, count) for name in ("mean", "standard_error", "lower", "upper")},
-        **{name: by_dimension(name) for name in ("slope", "slope_error")},
-        **{name: np.array(found[name]) for name in ("effective_keys", "leverage", "nearest", "error_bounds")},
         status=np.array(found["status"], dtype=object),
         bandwidth=bandwidths,
         n=found["rows"],
-        **{name: found[name] for name in ("trace", "leave_one_out", "gcv", "aicc", "r_squared", "residual_error")},
         residuals=by_value("residuals", p.key_count),
-        leverages=np.array(found["leverages"]),
+        **fields,
     )

@@ -265,7 +265,13 @@ def select(
     keys, unit = (x, np.ones(x.shape[1])) if per_dimension else _in_units_of_spread(x)
     try:
         found = _core.select_bandwidth(
-            np.ascontiguousarray(keys), y, text("criterion", criterion), bool(per_dimension), weight, threads(n_jobs), progress
+            np.ascontiguousarray(keys),
+            y,
+            text("criterion", criterion),
+            bool(per_dimension),
+            weight,
+            threads(n_jobs),
+            progress,
         )
     except ValueError as error:
         message = str(error)
@@ -282,8 +288,10 @@ def select(
             n=rows,
             **{
                 name: found[name]
-                for name in ("value rule_value at_bound converged cancelled evaluations leave_one_out gcv aicc trace"
-                             " r_squared residual_error").split()
+                for name in (
+                    "value rule_value at_bound converged cancelled evaluations leave_one_out gcv aicc trace"
+                    " r_squared residual_error"
+                ).split()
             },
         )
     if selection.at_bound:

@@ -36,7 +36,7 @@ def plot_fit(
     ax = _axes(ax)
     order = np.argsort(np.ravel(x))
     line = np.ravel(x)[order]
-    if band is not None:
+    if lower is not None and upper is not None:
         ax.fill_between(line, np.ravel(lower)[order], np.ravel(upper)[order], color="tab:red", alpha=0.2, label="Band")
     if truth is not None:
         ax.plot(line, np.ravel(truth)[order], color="0.6", label="Truth")

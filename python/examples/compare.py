@@ -199,7 +199,9 @@ def selection():
     from statsmodels.nonparametric.kernel_regression import KernelReg
 
     rng = np.random.default_rng(0)
-    print("\nThe bandwidths with the least leave-one-out error: statsmodels' KernelReg(..., bw='cv_ls') and bandwidth.select:\n")
+    print(
+        "\nThe bandwidths with the least leave-one-out error: statsmodels' KernelReg(..., bw='cv_ls') and bandwidth.select:\n"
+    )
     row("n, columns", "statsmodels", "ours", "ratio", "its error / ours")
     row(*["--:"] * 5)
     for n, columns in ((200, 1), (1000, 1), (200, 2), (1000, 2)):

@@ -50,11 +50,12 @@ def test_standard_errors_are_those_of_the_formula(variance):
     assert set(found.status) == {"answered"}
 
 
-def test_bands_cover_the_expectation_of_the_estimate():
+@pytest.mark.parametrize("uneven", [0.0, 0.2])
+def test_bands_cover_the_expectation_of_the_estimate(uneven):
     """2,000 noisy samples at fixed places; the truth is the expectation of the estimate, so that bias does not matter."""
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(0, 5, 150))
-    sd = 0.2 + 0.2 * x  # heteroskedastic
+    sd = 0.2 + uneven * x
     q = np.linspace(0.5, 4.5, 9)
     truth = weights(q, x, 0.35) @ np.sin(x)
     inside = np.zeros(9)
@@ -92,7 +93,10 @@ def test_what_has_no_answer_is_said():
         ({"tolerance": 0}, "tolerance: must be from 1e-12 to 0.1, or None for the default, got 0"),
         ({"values": [1.0, np.nan, 2.0]}, r"values\[1,0\]: must be finite, got nan"),
         ({"keys": [1.0], "values": [1.0]}, "keys: inference needs at least two rows of positive weight, got 1"),
-        ({"queries": np.zeros((2, 3, 1))}, r"queries: inference serves one problem at a time, got a batch of shape \(2,\)"),
+        (
+            {"queries": np.zeros((2, 3, 1))},
+            r"queries: inference serves one problem at a time, got a batch of shape \(2,\)",
+        ),
         ({"key_weights": [1.0, -1.0, 1.0]}, r"key_weights\[1\]: must be finite and"),
     ],
 )
@@ -115,5 +119,3 @@ def test_estimators_say_what_their_predictions_are_worth():
     assert "trace of hat matrix" in fixed.summary() and "133, 1" in fixed.summary()
     classes = NadarayaWatsonClassifier(0.4).fit(x[:, None], y > 2)
     assert classes.inference([[1.0]]).mean.shape == (1, 2)
-
-

@@ -50,8 +50,12 @@ def test_r_np_on_the_synthetic_data_of_statsmodels():
     """R np 0.70: cv.ls, local constant: bandwidths 0.6163835 and 0.1649656, leave-one-out 1.6435361482."""
     g = np.random.RandomState(123456)
     g.binomial(2, 0.7, size=(60, 1)), g.binomial(3, 0.7, size=(60, 1))
-    c1, c2, _, noise = (g.normal(size=(60, 1)), g.normal(10, 1, size=(60, 1)), g.normal(10, 2, size=(60, 1)),
-                        g.normal(size=(60, 1)))
+    c1, c2, _, noise = (
+        g.normal(size=(60, 1)),
+        g.normal(10, 1, size=(60, 1)),
+        g.normal(10, 2, size=(60, 1)),
+        g.normal(size=(60, 1)),
+    )
     x, y = np.hstack([c1, c2]), (0.3 + 1.2 * c1 + 3.7 * c2 + noise)[:, 0]
     found = b.select(x, y)
     np.testing.assert_allclose(found.bandwidth, [0.6163835, 0.1649656], rtol=1e-5)

@@ -13,7 +13,6 @@
 
 namespace attnpool::detail::c_api {
 
-
 // ---- errors ------------------------------------------------------------------------------------
 
 // Keeps the message for attnpool_last_error().

@@ -22,7 +22,7 @@ template <class T>
 struct ScaledValues {
   std::size_t count = 0, cols = 0;
   bool weighted = false;
-  std::size_t planes = 0;                               // cols, and one if weighted
+  std::size_t planes = 0;  // cols, and one if weighted
   int weight_exponent = 0;
   double total_weight = 0;                              // of the keys: count, or the sum of c 2^-weight_exponent
   std::vector<double> middle, unit, smallest, largest;  // per column: value = middle + unit * prepared
@@ -60,10 +60,12 @@ struct ScaledValues {
   std::vector<Counts> irregular_;         // [count + 1][cols], or empty
   std::vector<double> per_unit_;
   BoundingBox<T> box_;
-  std::vector<T> own_rows_;          // what raw_ and weights_ refer to after take_rows() of weighted values
+  std::vector<T> own_rows_;  // what raw_ and weights_ refer to after take_rows() of weighted values
   std::vector<double> own_weights_;
   // A key of weight 0 is not seen: its values do not count, whatever they are.
-  bool counts(std::size_t k, std::size_t c) const { return regular_ || (raw_(k, c) - raw_(k, c) == 0 && has_weight(k)); }
+  bool counts(std::size_t k, std::size_t c) const {
+    return regular_ || (raw_(k, c) - raw_(k, c) == 0 && has_weight(k));
+  }
   Counts between(std::size_t begin, std::size_t end, std::size_t col) const;
 };
 

@@ -262,13 +262,14 @@ struct DensePlan {
     make_scratch(static_cast<std::size_t>(threads));
     std::vector<Scratch<T>>& scratches = workspace.scratch;
     if (!shares_chunks(threads)) {
-      parallel_for(blocks, threads, request.options.progress,
-                   [&](std::size_t block, int worker) { answer_block(block, scratches[worker]); });
+      parallel_for(blocks, threads, request.options.progress, [&](std::size_t block, int worker) {
+        answer_block(block, scratches[static_cast<std::size_t>(worker)]);
+      });
     } else {  // the sums of the chunks are then added in order
       const std::size_t size = sum_count * query_block;
       std::vector<double> parts(checked_product("values", blocks * chunks, size));
       parallel_for(blocks * chunks, threads, request.options.progress, [&](std::size_t task, int worker) {
-        Scratch<T>& s = scratches[worker];
+        Scratch<T>& s = scratches[static_cast<std::size_t>(worker)];
         const std::size_t block = task / chunks, lanes = padded_lanes(block);
         const bool in_range = load_queries(block, lanes, s.queries.data());
         add_chunk(block, task % chunks, lanes, in_range, s, parts.data() + task * size);
@@ -293,8 +294,10 @@ struct DensePlan {
     for (int t = 0; t < threads; ++t) far_scratches.push_back(solver.scratch());
     parallel_for(far_queries.size(), threads, request.options.progress, [&](std::size_t i, int worker) {
       const std::size_t q = far_queries[i];
-      if (!selection) return solver.answer(q, q, visible_keys(range, q, keys.count), far_scratches[worker], sink);
-      std::vector<Interval>& runs = workspace.scratch[worker].runs;
+      if (!selection)
+        return solver.answer(q, q, visible_keys(range, q, keys.count), far_scratches[static_cast<std::size_t>(worker)],
+                             sink);
+      std::vector<Interval>& runs = workspace.scratch[static_cast<std::size_t>(worker)].runs;
       runs.assign(1, {0, keys.count});
       if (selection->select) selection->select(q, 1, runs);
       const std::size_t x = excluded(q);
@@ -304,7 +307,7 @@ struct DensePlan {
           runs[r].end = x;
           break;
         }
-      solver.answer(q, caller_index(q), runs, far_scratches[worker], sink);
+      solver.answer(q, caller_index(q), runs, far_scratches[static_cast<std::size_t>(worker)], sink);
     });
   }
 };

@@ -55,7 +55,8 @@ void csv(const std::uint8_t* data, std::size_t size) {
     format.comment = "#";
     format.header = separator == ' ' ? Header::absent : Header::found_out;
     try {
-      const std::vector<std::string> names = separator == ' ' ? std::vector<std::string>{"0"} : std::vector<std::string>{"x"};
+      const std::vector<std::string> names =
+          separator == ' ' ? std::vector<std::string>{"0"} : std::vector<std::string>{"x"};
       const program::Table table =
           program::read_table(file.path(), {.numbers = names, .dates = 1, .group = names[0], .format = format});
       check_table(table.numbers, 1);

@@ -20,7 +20,6 @@ from ..bandwidth import select, w_from_bw
 _CRITERIA = {"cv_ls": "leave-one-out", "aic": "aicc"}
 
 
-
 def _w(bw: Any) -> Array:
     """1 / bw; an infinite bandwidth, which only a selection gives, is w = 0."""
     h = numbers("bw", bw).astype(np.float64)

@@ -221,7 +221,8 @@ static void selecting(void) {
   attnpool_selection* selection = NULL;
   attnpool_selection_options options = attnpool_selection_options_default();
   OK(attnpool_select_bandwidth_f64(x, y, NULL, &selection));
-  CHECK(selection->w_count == 1 && near(1 / selection->w[0], 0.9138289, 1e-6) && near(selection->value, 595.936344, 1e-6));
+  CHECK(selection->w_count == 1 && near(1 / selection->w[0], 0.9138289, 1e-6) &&
+        near(selection->value, 595.936344, 1e-6));
   CHECK(selection->bound == ATTNPOOL_BOUND_NONE && selection->converged && !selection->cancelled);
   CHECK(selection->minimum_count >= 1 && selection->curve_count >= 40 && selection->rule_value > selection->value);
   attnpool_selection_destroy(selection);
@@ -252,7 +253,8 @@ static void inferring(void) {
   CHECK(inference->slope_error[0] > 0 && near(inference->nearest[1], (1000 - 57.6) * inverse, 1e-12));
   attnpool_inference_destroy(inference);
   options.variance = 9;
-  CHECK(attnpool_infer_f64(queries, x, y, &inverse, 1, &options, &inference) == ATTNPOOL_INVALID_ARGUMENT && inference == NULL);
+  CHECK(attnpool_infer_f64(queries, x, y, &inverse, 1, &options, &inference) == ATTNPOOL_INVALID_ARGUMENT &&
+        inference == NULL);
   CHECK(strcmp(attnpool_last_error(), "variance: is not one of Variance's values, got 9") == 0);
 }
 
