@@ -61,9 +61,9 @@ TEST(Failures, EveryAllocationOfEveryFunction) {  // routines allocate nothing: 
         const long count = fail_each(name, call);
         total += count;
       };
-      // A grid or an order of keys is made in many small steps.
-      const auto run_some = [&](const char* name, const std::function<void()>& call) {
-        total += fail_each(name, call, 25);
+      // A grid or an order of keys is made in many small steps, and a search evaluates thousands of times.
+      const auto run_some = [&](const char* name, const std::function<void()>& call, long step = 25) {
+        total += fail_each(name, call, step);
       };
       for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
         if (threads == 1 && algorithm != Algorithm::dense) continue;  // the same steps
@@ -95,12 +95,15 @@ TEST(Failures, EveryAllocationOfEveryFunction) {  // routines allocate nothing: 
       run("PoolState::update", [&] { state.update(problem.keys, problem.values, options); });
       run("PoolState::merge", [&] { state.merge(other); });
       run("PoolState::finish", [&] { state.finish(out.view()); });
-      run("select_bandwidth", [&] {
-        SelectionOptions selection_options;
-        selection_options.threads = threads;
-        select_bandwidth<T>(few.keys.rows(0, 20), few.values.rows(0, 20), selection_options);
-      });
-      run("Inference", [&] {
+      run_some(
+          "select_bandwidth",
+          [&] {
+            SelectionOptions selection_options;
+            selection_options.threads = threads;
+            select_bandwidth<T>(few.keys.rows(0, 20), few.values.rows(0, 20), selection_options);
+          },
+          997);
+      run_some("Inference", [&] {
         const Inference inference(problem.keys, problem.values, problem.score, {.threads = threads});
         inference.predict(p, {.slopes = true, .nearest = true});
       });
