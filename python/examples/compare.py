@@ -2,7 +2,7 @@
 
     PYTHONPATH=build/release/python /usr/bin/python3 python/examples/compare.py [--threads N] [--large] [PART ...]
 
-PARTs: d2l statsmodels batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
+PARTs: d2l statsmodels selection long inference batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
 some 13 GB and minutes.
 Times are medians of interleaved runs (one run each at n = 20,000), on one thread unless told otherwise.
 """
@@ -216,7 +216,56 @@ def selection():
         row(f"{n}, {columns}", *map(seconds, runs), f"{runs[0] / runs[1]:.0f}×", f"{theirs / found[1].value:.9f}")
 
 
-parts = {"d2l": d2l, "statsmodels": statsmodels, "selection": selection, "batch": batch, "process": process}
+def selection_of_long_data():
+    """No peer finishes: times alone."""
+    print("\nThe same on larger data:\n")
+    row("n, columns", "ours", "evaluations")
+    row(*["--:"] * 3)
+    rng = np.random.default_rng(0)
+    for n, columns in ((2000, 1), (10_000, 1), (1_000_000, 1), (100_000, 2), (10_000, 5)):
+        x = rng.random((n, columns))
+        y = np.sin(6 * x[:, 0]) + rng.normal(0, 0.3, n)
+        runs = [timed(lambda: attnpool.bandwidth.select(x, y)) for _ in range(1 if n * columns > 20_000 else 5)]
+        t, found = sorted(runs, key=lambda run: run[0])[len(runs) // 2]
+        row(f"{n}, {columns}", seconds(t), str(found.evaluations))
+
+
+def inference():
+    print("\nStandard errors: the NumPy formula (hc3, all pairs), and attnpool.inference next to attnpool.pool:\n")
+    row("n", "NumPy", "pool", "inference", "and slopes", "largest difference of standard errors")
+    row(*["--:"] * 6)
+    rng = np.random.default_rng(0)
+
+    def by_numpy(x, y, h):
+        p = np.exp(-(((x[:, None] - x) / h) ** 2) / 2)
+        p /= p.sum(axis=1, keepdims=True)
+        e = (y - p @ y) / (1 - np.diag(p))
+        return np.sqrt(p**2 @ e**2)
+
+    for n, h in ((2000, 0.05), (10_000, 0.03), (1_000_000, 0.005)):
+        x = rng.random(n)
+        y = np.sin(6 * x) + rng.normal(0, 0.3, n)
+        ours = [
+            lambda: attnpool.pool(x, x, y, bandwidth=h),
+            lambda: attnpool.inference(x, x, y, bandwidth=h, slopes=False),
+            lambda: attnpool.inference(x, x, y, bandwidth=h),
+        ]
+        runs = [sorted((timed(f) for _ in range(5)), key=lambda run: run[0])[2] for f in ours]
+        theirs = timed(lambda: by_numpy(x, y, h)) if n <= 10_000 else None
+        difference = "" if theirs is None else f"{np.max(np.abs(theirs[1] / runs[1][1].standard_error - 1)):.0e}"
+        times = [seconds(t) for t, _ in runs]
+        row(str(n), "-" if theirs is None else seconds(theirs[0]), *times, difference)
+
+
+parts = {
+    "d2l": d2l,
+    "statsmodels": statsmodels,
+    "selection": selection,
+    "long": selection_of_long_data,
+    "inference": inference,
+    "batch": batch,
+    "process": process,
+}
 config = attnpool.config()
 print(f"attnpool {config['version']}, {config['isa']}, {config['threads']} thread(s); NumPy {np.__version__}")
 for name in options.parts or parts:
