@@ -415,17 +415,21 @@ py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& ke
   const auto array = [](const std::vector<double>& x) {
     return py::array_t<double>(static_cast<py::ssize_t>(x.size()), x.data());
   };
-  py::list status;
-  for (const attnpool::QueryStatus of_query : p.status) status.append(attnpool::to_string(of_query));
+  py::array_t<int> status(static_cast<py::ssize_t>(p.status.size()));  // places in the list of names
+  for (std::size_t i = 0; i < p.status.size(); ++i) status.mutable_data()[i] = static_cast<int>(p.status[i]);
+  py::list names;
+  for (const auto of_query :
+       {attnpool::QueryStatus::answered, attnpool::QueryStatus::far, attnpool::QueryStatus::unseen})
+    names.append(attnpool::to_string(of_query));
   const attnpool::FitSummary& fit = inference->summary();
   return py::dict("mean"_a = array(p.mean), "standard_error"_a = array(p.standard_error), "lower"_a = array(p.lower),
                   "upper"_a = array(p.upper), "slope"_a = array(p.slope), "slope_error"_a = array(p.slope_error),
                   "effective_keys"_a = array(p.effective_keys), "leverage"_a = array(p.leverage),
-                  "nearest"_a = array(p.nearest), "status"_a = status, "error_bounds"_a = array(p.error_bounds),
-                  "residuals"_a = array(inference->residuals()), "leverages"_a = array(inference->leverages()),
-                  "w"_a = score.w(), "rows"_a = fit.rows, "trace"_a = fit.trace, "leave_one_out"_a = fit.leave_one_out,
-                  "gcv"_a = fit.gcv, "aicc"_a = fit.aicc, "r_squared"_a = fit.r_squared,
-                  "residual_error"_a = fit.residual_error);
+                  "nearest"_a = array(p.nearest), "status"_a = status, "status_names"_a = names,
+                  "error_bounds"_a = array(p.error_bounds), "residuals"_a = array(inference->residuals()),
+                  "leverages"_a = array(inference->leverages()), "w"_a = score.w(), "rows"_a = fit.rows,
+                  "trace"_a = fit.trace, "leave_one_out"_a = fit.leave_one_out, "gcv"_a = fit.gcv, "aicc"_a = fit.aicc,
+                  "r_squared"_a = fit.r_squared, "residual_error"_a = fit.residual_error);
 }
 
 // ---- state --------------------------------------------------------------------------------------

@@ -93,23 +93,23 @@ def inference(
     one_value, one_key = given["values"].ndim == 1, given["queries"].ndim == 1
 
     def by_value(name: str, rows: int) -> Array:
-        return np.array(found[name]).reshape((rows,) if one_value else (rows, cols))
+        return found[name].reshape((rows,) if one_value else (rows, cols))
 
     def by_dimension(name: str) -> Optional[Array]:
         if not slopes:
             return None
-        return np.array(found[name]).reshape((count,) + (() if one_key else (dims,)) + (() if one_value else (cols,)))
+        return found[name].reshape((count,) + (() if one_key else (dims,)) + (() if one_value else (cols,)))
 
     with np.errstate(divide="ignore", over="ignore"):
         bandwidths = 1 / np.abs(np.broadcast_to(np.asarray(found["w"]), dims))
     fields: Dict[str, Any] = {name: by_value(name, count) for name in ("mean", "standard_error", "lower", "upper")}
     fields.update({name: by_dimension(name) for name in ("slope", "slope_error")})
     for name in ("effective_keys", "leverage", "nearest", "error_bounds", "leverages"):
-        fields[name] = np.array(found[name])
+        fields[name] = found[name]
     for name in ("trace", "leave_one_out", "gcv", "aicc", "r_squared", "residual_error"):
         fields[name] = found[name]
     return Inference(
-        status=np.array(found["status"], dtype=object),
+        status=np.array(found["status_names"], dtype=object)[found["status"]],
         bandwidth=bandwidths,
         n=found["rows"],
         residuals=by_value("residuals", p.key_count),
