@@ -137,6 +137,22 @@ TEST_P(Selections, NoCurveOrGridFindsALowerCriterion) {
   }
 }
 
+TEST_P(Selections, TheCurveOfDataWithAnOutlierIsItsDefinition) {
+  for (const double far : {1e3, 1e6, 1e9}) {
+    Random random(3);
+    Points p{Matrix<double>(40, 1), Matrix<double>(40, 1), {}};
+    for (std::size_t i = 0; i < 40; ++i) {
+      p.x(i, 0) = i == 7 ? far : random.uniform(0, 1);
+      p.y(i, 0) = std::sin(6 * std::min(p.x(i, 0), 1.0)) + random.uniform(-0.2, 0.2);
+    }
+    const Selection found = selected(p, Criterion::leave_one_out);
+    for (const Selection::Point& point : found.curve) {
+      const double want = static_cast<double>(by_definition(p, {1 / (point.factor * found.scale[0])}).leave_one_out);
+      EXPECT_NEAR(point.value, want, 1e-8 * want) << far << " factor " << point.factor;
+    }
+  }
+}
+
 TEST_P(Selections, ValuesThatArePredictedExactlyEndTheSearch) {
   for (std::size_t dims = 1; dims <= 5; ++dims) {
     Random random(dims);
