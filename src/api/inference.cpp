@@ -23,9 +23,7 @@ std::vector<double> in_double(MatrixView<const float> x) {
 template <class T>
 detail::WeightedRows checked_rows(MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score,
                                   const InferenceOptions& options) {
-  if (std::string(to_string(options.variance)) == "unknown")
-    detail::bad_argument(
-        "variance", "is not one of Variance's values, got " + detail::to_string(static_cast<int>(options.variance)));
+  detail::check_enum("variance", "Variance", options.variance);
   detail::check_view("keys", keys);
   detail::check_inputs<T>(keys, keys, values, score);
   return detail::weighted_rows<T>(keys, values, options.key_weights, "inference");

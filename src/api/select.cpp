@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <attnpool/from_string.hpp>
 #include <attnpool/selection.hpp>
 #include <chrono>
 #include <cmath>
@@ -377,7 +376,7 @@ void in_callers_units(Selection& selection, const SelectionData& data, Criterion
 
 template <class T>
 Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options) {
-  static_cast<void>(from_string<Criterion>(to_string(options.criterion)));
+  detail::check_enum("criterion", "Criterion", options.criterion);
   detail::check_view("keys", keys);
   detail::check_inputs<T>(keys, keys, values, Gaussian(1.0));
   const SelectionData data = detail::selection_data<T>(keys, values, options.key_weights, !options.per_dimension);

@@ -10,6 +10,14 @@ namespace attnpool::detail {
 
 [[noreturn]] void bad_argument(const std::string& argument, const std::string& problem);
 
+// Refuses a number that is no value of the enumeration `type`, as a cast may have made one.
+template <class Enum>
+void check_enum(const char* argument, const char* type, Enum value) {
+  if (std::string(to_string(value)) == "unknown")
+    bad_argument(argument,
+                 "is not one of " + std::string(type) + "'s values, got " + std::to_string(static_cast<int>(value)));
+}
+
 // Non-null data unless empty, row_stride >= cols, and a last element whose byte offset does not overflow.
 template <class T>
 void check_view(const char* name, MatrixView<T> view);

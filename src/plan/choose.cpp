@@ -150,13 +150,10 @@ void check_options(const Options& options, std::size_t query_count, std::size_t 
   if (!options.error_bounds.empty() && options.error_bounds.size() != query_count)
     bad_argument("error_bounds", "must have one entry per query = " + to_string(query_count) + ", got " +
                                      to_string(options.error_bounds.size()));
-  const std::string plan = attnpool::to_string(options.algorithm);
-  if (plan == "unknown")
-    bad_argument("algorithm",
-                 "is not one of Algorithm's values, got " + to_string(static_cast<int>(options.algorithm)));
+  check_enum("algorithm", "Algorithm", options.algorithm);
   if (options.algorithm == Algorithm::automatic) return;
   if (const std::string refusal = plan_of<double>(options.algorithm).refusal(options.range, dims); !refusal.empty())
-    bad_argument("algorithm", plan + " " + refusal);
+    bad_argument("algorithm", attnpool::to_string(options.algorithm) + (" " + refusal));
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                             \
