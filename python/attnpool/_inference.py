@@ -14,6 +14,21 @@ from ._functions import problem_of
 _VARIANCES = ("hc0", "hc1", "hc2", "hc3", "local")
 
 
+def fit_rows(fit: Any) -> List[Tuple[str, str]]:
+    """What a summary says of a fit, an ``Inference`` or a ``bandwidth.Selection``: names and words."""
+    return [
+        ("leave-one-out error", f"{fit.leave_one_out:.6g}"),
+        ("GCV, AICc", f"{fit.gcv:.6g}, {fit.aicc:.6g}"),
+        ("trace of hat matrix", f"{fit.trace:.6g}"),
+        ("R squared", f"{fit.r_squared:.6g}"),
+        ("residual std. error", f"{fit.residual_error:.6g}"),
+    ]
+
+
+def table(rows: List[Tuple[str, str]]) -> str:
+    return "\n".join(f"{name:<21}{words}" for name, words in rows)
+
+
 @dataclass
 class Inference:
     """What ``inference`` tells of Q queries: arrays [Q], and [Q, V] where values has columns."""
@@ -44,16 +59,11 @@ class Inference:
 
     def summary(self) -> str:
         """A table in words, as statisticians expect it."""
-        rows: List[Tuple[str, str]] = [
+        rows = [
             ("rows, columns", f"{self.n}, {len(self.bandwidth)}"),
             ("bandwidth", ", ".join(f"{h:.6g}" for h in self.bandwidth)),
-            ("leave-one-out error", f"{self.leave_one_out:.6g}"),
-            ("GCV, AICc", f"{self.gcv:.6g}, {self.aicc:.6g}"),
-            ("trace of hat matrix", f"{self.trace:.6g}"),
-            ("R squared", f"{self.r_squared:.6g}"),
-            ("residual std. error", f"{self.residual_error:.6g}"),
         ]
-        return "\n".join(f"{name:<21}{words}" for name, words in rows)
+        return table(rows + fit_rows(self))
 
 
 def inference(

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import Array, at_most_two_dimensions, integer, numbers, refuse_not_finite, text, threads
+from ._inference import fit_rows, table
 
 # ---- conventions --------------------------------------------------------------------------------
 
@@ -212,18 +213,13 @@ class Selection:
             ("bandwidth", ", ".join(f"{h:.6g}" for h in self.bandwidth)),
             ("criterion", f"{self.criterion} {self.value:.6g} ({self.rule_value:.6g} by the rule of thumb)"),
             ("minima seen", f"{len(self.minima)}, {self.evaluations} evaluations"),
-            ("leave-one-out error", f"{self.leave_one_out:.6g}"),
-            ("GCV, AICc", f"{self.gcv:.6g}, {self.aicc:.6g}"),
-            ("trace of hat matrix", f"{self.trace:.6g}"),
-            ("R squared", f"{self.r_squared:.6g}"),
-            ("residual std. error", f"{self.residual_error:.6g}"),
-        ]
+        ] + fit_rows(self)
         if self.at_bound:
             rows.append(("at a bound", f"{self.at_bound}: {_WHY_AT_BOUND}"))
         unhelpful = [str(d) for d in np.flatnonzero(self.w == 0)]
         if unhelpful and self.at_bound != "largest":
             rows.append(("no help", "column " + ", ".join(unhelpful)))
-        return "\n".join(f"{name:<21}{text}" for name, text in rows)
+        return table(rows)
 
 
 _WHY_AT_BOUND = "the data do not determine a bandwidth between the closest points and a flat fit"
