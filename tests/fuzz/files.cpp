@@ -2,10 +2,10 @@
 #include <cmath>
 #include <string>
 
-#include "errors.hpp"
+#include "base/errors.hpp"
+#include "io/model.hpp"
+#include "io/table.hpp"
 #include "memory_file.hpp"
-#include "model.hpp"
-#include "table.hpp"
 
 namespace attnpool::fuzz {
 namespace {

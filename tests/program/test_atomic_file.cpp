@@ -4,9 +4,9 @@
 
 #include <csignal>
 
-#include "atomic_file.hpp"
-#include "errors.hpp"
-#include "interrupt.hpp"
+#include "base/errors.hpp"
+#include "base/interrupt.hpp"
+#include "io/atomic_file.hpp"
 #include "scratch.hpp"
 
 namespace attnpool::program::test {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "csv.hpp"
+#include "io/csv.hpp"
+#include "io/table.hpp"
 #include "scratch.hpp"
-#include "table.hpp"
 
 namespace attnpool::program::test {
 namespace {

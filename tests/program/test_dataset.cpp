@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dataset.hpp"
+#include "io/dataset.hpp"
 #include "scratch.hpp"
 
 namespace attnpool::program::test {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "errors.hpp"
-#include "model.hpp"
+#include "base/errors.hpp"
+#include "io/model.hpp"
 #include "scratch.hpp"
 
 namespace attnpool::program::test {

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "npy.hpp"
+#include "io/npy.hpp"
+#include "io/table.hpp"
 #include "scratch.hpp"
-#include "table.hpp"
 
 namespace attnpool::program::test {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <random>
 
-#include "number.hpp"
+#include "base/number.hpp"
 
 namespace attnpool::program::test {
 namespace {

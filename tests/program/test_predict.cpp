@@ -4,7 +4,7 @@
 #include <attnpool/attnpool.hpp>
 #include <cmath>
 
-#include "dataset.hpp"
+#include "io/dataset.hpp"
 #include "scratch.hpp"
 
 namespace attnpool::program::test {

@@ -9,10 +9,10 @@
 #include <sstream>
 #include <string_view>
 
-#include "atomic_file.hpp"
-#include "commands.hpp"
-#include "interrupt.hpp"
-#include "progress.hpp"
+#include "base/interrupt.hpp"
+#include "commands/commands.hpp"
+#include "display/progress.hpp"
+#include "io/atomic_file.hpp"
 
 namespace attnpool::program {
 namespace {

@@ -1,0 +1,250 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <attnpool/attnpool.hpp>
+#include <iostream>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <optional>
+
+#include "base/errors.hpp"
+#include "base/interrupt.hpp"
+#include "commands/algorithm_options.hpp"
+#include "commands/commands.hpp"
+#include "commands/prediction_picture.hpp"
+#include "commands/problem.hpp"
+#include "display/progress.hpp"
+#include "io/atomic_file.hpp"
+#include "io/csv.hpp"
+#include "io/json_file.hpp"
+#include "io/npy.hpp"
+#include "io/output.hpp"
+
+namespace attnpool::program {
+namespace {
+
+struct PredictOptions {
+  CommonOptions common;
+  ProblemOptions problem;
+  AlgorithmOptions algorithm;
+  std::string out = "-", plot;
+  InferenceArguments inference;
+  bool bounds = false, out_given = false;
+};
+
+/// The header of the column that --error-bounds adds.
+constexpr const char* bound_name = "error_bound";
+
+/// The answers of all queries.
+struct Prediction {
+  Matrix<double> values;           ///< [queries][y columns]; in float, numbers that a float holds
+  std::vector<Column> added;       ///< standard errors, slopes, and last the bounds of --error-bounds
+  std::size_t far = 0;             ///< queries more than four bandwidths from all data, if inference looked
+  std::size_t without_answer = 0;  ///< queries that see no key, or whose y columns hold no number
+  Report report;
+  std::optional<Explanation> explanation;
+};
+
+void write_text(AtomicFile& file, const Problem& problem, const Prediction& done, char separator) {
+  const Data& data = problem.data;
+  std::vector<std::string> names;
+  if (!data.group.empty()) names.push_back(data.group);
+  names.insert(names.end(), data.x.begin(), data.x.end());
+  names.insert(names.end(), data.y.begin(), data.y.end());
+  for (const Column& column : done.added) names.push_back(column.name);
+  file.write(csv_header(names, separator));
+  std::string line;
+  for (std::size_t q = 0; q < done.values.rows; ++q) {
+    line.clear();
+    if (!data.group.empty()) {
+      append_field(line, problem.query_groups[q], separator);
+      line += separator;
+    }
+    for (std::size_t d = 0; d < problem.queries.cols; ++d) {
+      const double x = problem.queries(q, d);
+      line += (data.is_date(d) ? date_text(*data.origins[d], x) : to_text(x)) + separator;
+    }
+    for (std::size_t v = 0; v < done.values.cols; ++v) {
+      const double y = done.values(q, v);
+      line += (problem.precision == Precision::float_ ? to_text(static_cast<float>(y)) : to_text(y)) + separator;
+    }
+    for (const Column& column : done.added) line += to_text(column.cells[q]) + separator;
+    line.back() = '\n';
+    file.write(line);
+  }
+}
+
+void write_npy(AtomicFile& file, const Problem& problem, const Prediction& done) {
+  file.write(npy_header<double>(done.values.rows, problem.queries.cols + done.values.cols + done.added.size()));
+  std::vector<double> row;
+  for (std::size_t q = 0; q < done.values.rows; ++q) {
+    row.assign(&problem.queries.cells[q * problem.queries.cols],
+               &problem.queries.cells[q * problem.queries.cols] + problem.queries.cols);
+    for (std::size_t v = 0; v < done.values.cols; ++v) row.push_back(done.values(q, v));
+    for (const Column& column : done.added) row.push_back(column.cells[q]);
+    file.write(npy_bytes(row));
+  }
+}
+
+/// Answers the queries of one part and enters them among all.
+template <class T>
+void answer(const PredictOptions& options, const Part& part, Options call, Prediction& done) {
+  const Problem& problem = part.problem;
+  Arrays<T> arrays(problem);
+  const auto queries = arrays.queries.view(), keys = arrays.keys.view(), values = arrays.values.view();
+  call.key_weights = problem.data.key_weights;
+  if (options.algorithm.explain) {
+    done.explanation = explain<T>(queries, keys, values, *problem.score, call);
+    if (!options.common.quiet) std::cerr << done.explanation->text();
+  }
+  Matrix<T> predictions(queries.rows, values.cols);
+  std::vector<double> bounds(options.bounds ? queries.rows : 0);
+  Report report;
+  call.error_bounds = bounds;
+  if (options.common.json) call.report = &report;
+  pool<T>(queries, keys, values, *problem.score, predictions.view(), call);
+  done.report.algorithm = report.algorithm;
+  done.report.fallback_queries += report.fallback_queries;
+  done.report.error_bound = std::max(done.report.error_bound, report.error_bound);
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    const std::size_t row = part.rows.empty() ? q : part.rows[q];
+    bool answered = true;
+    for (std::size_t v = 0; v < values.cols; ++v) {
+      done.values(row, v) = static_cast<double>(predictions(q, v));
+      answered &= !std::isnan(predictions(q, v));
+    }
+    done.without_answer += !answered;
+    if (options.bounds) done.added.back().cells[row] = bounds[q];
+  }
+}
+
+std::vector<Column> added_columns(const PredictOptions& options, const Problem& problem) {
+  std::vector<Column> columns = inference_columns(options.inference, problem);
+  if (options.bounds) columns.push_back({bound_name, std::vector<double>(problem.queries.rows)});
+  return columns;
+}
+
+Prediction predict(const PredictOptions& options, const Problem& problem, Options call) {
+  Prediction done;
+  done.values = Matrix<double>(problem.queries.rows, problem.data.values.cols);
+  done.added = added_columns(options, problem);
+  const std::vector<Part> parts = parts_of(problem);
+  ProgressDisplay progress("predict", options.common.quiet);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    call.progress = [&](double fraction) {
+      return progress.update((static_cast<double>(i) + fraction) / static_cast<double>(parts.size()));
+    };
+    in_precision(problem.precision, [&](auto zero) { answer<decltype(zero)>(options, parts[i], call, done); });
+    if (options.inference.wanted()) done.far += infer(options.inference, parts[i], call, done.added);
+    if (!call.progress(1)) throw CancelledByUser();
+  }
+  return done;
+}
+
+/// A picture is asked for and nobody has said where rows go: a terminal would be flooded with them.
+bool wants_picture_only(const PredictOptions& options) {
+  return !options.plot.empty() && !options.out_given && isatty(STDOUT_FILENO) != 0;
+}
+
+void write_outputs(const PredictOptions& options, const Problem& problem, const Prediction& done, const Options& call) {
+  const std::string picture = options.plot.empty() ? ""
+                                                   : draw({problem, done.values, done.added, options.inference, call},
+                                                          picture_format("--plot", options.plot));
+  if (wants_picture_only(options)) return write_file(options.plot, picture);
+  const TableFormat format = table_format("--out", options.out);
+  AtomicFile file(options.out);
+  if (interrupted()) throw CancelledByUser();  // since the last progress
+  if (format == TableFormat::npy) {
+    write_npy(file, problem, done);
+  } else {
+    write_text(file, problem, done, separator_of(format));
+  }
+  if (!options.plot.empty()) write_file(options.plot, picture);
+  file.commit();
+}
+
+/// What can be refused before any work.
+void check_predict(const PredictOptions& options, const Problem& problem) {
+  if (!options.plot.empty()) {
+    if (!problem.data.group.empty()) throw UsageError("--plot: cannot show groups");
+  }
+  const TableFormat format = table_format("--out", options.out);
+  if (format == TableFormat::npy && !problem.data.group.empty()) {
+    throw UsageError("--out: an NPY file cannot hold the names of groups; .csv and .tsv can");
+  }
+  check_inference(options.inference, problem);
+  if (options.inference.wanted())
+    check_can_leave_one_out(problem.data, problem.group_names,
+                            options.problem.model.empty() ? options.problem.data : options.problem.model);
+  for (const Column& column : added_columns(options, problem))
+    for (const auto* names : {&problem.data.x, &problem.data.y})
+      if (std::find(names->begin(), names->end(), column.name) != names->end())
+        throw UsageError(std::string(column.name == bound_name ? "--error-bounds" : "--standard-error or --slope") +
+                         ": a column is called " + in_quotes(column.name) + " already");
+  const double rows = static_cast<double>(problem.queries.rows),
+               cells = static_cast<double>(problem.queries.cols + problem.data.values.cols +
+                                           inference_columns(options.inference, problem).size());
+  require_space(options.out, rows * cells * (format == TableFormat::npy ? 8 : 2));
+}
+
+Exit run_predict(const PredictOptions& options) {
+  const Clock::time_point start = Clock::now();
+  const int threads = checked_threads(options.common);
+  const double tolerance = checked_tolerance(options.algorithm);
+  check_outputs(options.common, options.out, options.plot);
+  const Problem problem = load_problem(options.problem, options.common.quiet);
+  check_predict(options, problem);
+  Options call = library_options(problem, threads, {});
+  call.algorithm = checked_algorithm(options.algorithm, problem.queries.cols);
+  call.tolerance = tolerance;
+  const Prediction done = predict(options, problem, call);
+  write_outputs(options, problem, done, call);
+  if (done.without_answer > 0 && !options.common.quiet) {
+    print_status(plural(done.without_answer, "row") + " of " + std::to_string(problem.queries.rows) +
+                 " without an answer (nan): no row of the data is in reach of the query");
+  }
+  if (done.far > 0 && !options.common.quiet) {
+    print_status(plural(done.far, "row") + " of " + std::to_string(problem.queries.rows) +
+                 " more than four bandwidths from all data: there the answer is that of the nearest rows");
+  }
+  if (!options.common.json) return Exit::ok;
+  nlohmann::ordered_json report = json_report(problem, threads, start, options.out);
+  report["rows_without_answer"] = done.without_answer;
+  if (options.inference.wanted()) report["rows_far_from_data"] = done.far;
+  report["result"] = {{"algorithm", to_string(done.report.algorithm)},
+                      {"fallback_queries", done.report.fallback_queries},
+                      {"error_bound", done.report.error_bound}};
+  if (done.explanation) report["explanation"] = to_json(*done.explanation);
+  write_json("-", report);
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& program, Command& chosen) {
+  auto options = std::make_shared<PredictOptions>();
+  CLI::App* command = program.add_subcommand("predict", "Predict from a model, or from data and a bandwidth");
+  add_problem_options(*command, options->problem);
+  command->add_option("--out", options->out, "Predictions: CSV, TSV or NPY, as the name ends; - is CSV")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command->add_option("--plot", options->plot, "Picture of data and prediction: PNG, SVG or PDF, as the name ends")
+      ->type_name("FILE");
+  add_column_options(*command, options->problem);
+  add_algorithm_options(*command, options->algorithm,
+                        "Say on standard error, and in the JSON report, how the work will be done and why");
+  add_inference_options(*command, options->inference);
+  command->add_flag(
+      "--error-bounds", options->bounds,
+      "Add a column 'error_bound' to the predictions: no error of the arithmetic in the row is larger, as a "
+      "part of the range (largest - smallest value) of its y column, but for the rounding of the largest "
+      "value. It says nothing of the data: --standard-error does");
+  add_common_options(*command, options->common);
+  command->callback([=, &chosen] {
+    options->out_given = command->count("--out") > 0;
+    chosen = [=] { return run_predict(*options); };
+  });
+}
+
+}  // namespace attnpool::program

@@ -1,0 +1,131 @@
+#include "commands/training.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "display/progress.hpp"
+
+namespace attnpool::program {
+namespace {
+
+std::vector<double> sorted_column(const Matrix<double>& matrix, std::size_t column) {
+  std::vector<double> x;
+  x.reserve(matrix.rows);
+  for (std::size_t r = 0; r < matrix.rows; ++r) x.push_back(matrix(r, column));
+  std::sort(x.begin(), x.end());
+  return x;
+}
+
+/// The smallest positive one of standard deviation and interquartile range / 1.349 of sorted numbers, 0 if they are all
+/// the same. An outlier moves the first only; many ties make the second 0. Numbers are counted from the first, so that
+/// their distance from 0 does not matter.
+double spread(const std::vector<double>& x) {
+  const double unit = x.back() / 2 - x.front() / 2;  // twice it may overflow
+  if (!(unit > 0)) return 0;
+  const auto scaled = [&](double value) { return value / 2 / unit - x.front() / 2 / unit; };
+  double mean = 0, squares = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {  // Welford's recurrence
+    const double delta = scaled(x[i]) - mean;
+    mean += delta / static_cast<double>(i + 1);
+    squares += delta * (scaled(x[i]) - mean);
+  }
+  const double deviation = std::sqrt(squares / static_cast<double>(x.size()));
+  const double quartiles = (scaled(x[3 * (x.size() - 1) / 4]) - scaled(x[(x.size() - 1) / 4])) / 1.349;
+  return (quartiles > 0 ? std::min(deviation, quartiles) : deviation) * unit * 2;
+}
+
+double spread(const Matrix<double>& matrix) {
+  double squares = 0;
+  for (std::size_t c = 0; c < matrix.cols; ++c) squares += std::pow(spread(sorted_column(matrix, c)), 2);
+  return std::sqrt(squares / static_cast<double>(matrix.cols));
+}
+
+/// Constant columns and the edges of the number range leave no rule; any value serves there.
+double usable_or_one(double value) { return std::isfinite(value) && value > 0 ? value : 1; }
+
+/// Without leave-one-out the loss falls with the bandwidth: Silverman's rule on a robust spread of the x columns.
+double rule_start(const Data& data) {
+  return usable_or_one(1 / (1.06 * spread(data.keys) * std::pow(static_cast<double>(data.keys.rows), -0.2)));
+}
+
+Selection select(const Data& data, const TrainingOptions& options, bool per_dimension, bool quiet) {
+  ProgressDisplay display("fit: selection", quiet);
+  SelectionOptions selection;
+  selection.criterion = options.criterion;
+  selection.per_dimension = per_dimension;
+  selection.key_weights = data.key_weights;
+  selection.threads = options.descent.threads;
+  selection.progress = [&](double fraction) { return display.update(fraction); };
+  return select_bandwidth<double>(data.keys.view(), data.values.view(), selection);
+}
+
+FitResult descend(const Data& data, Precision precision, FitOptions options, bool quiet) {
+  ProgressDisplay display("fit", quiet);
+  options.progress = [&](const FitProgress& progress) {
+    std::string detail = "epoch " + std::to_string(std::min(progress.epoch + 1, progress.epochs)) + " of " +
+                         std::to_string(progress.epochs);
+    if (std::isfinite(progress.loss)) detail += ", loss " + to_short_text(progress.loss);
+    return display.update(progress.fraction, detail);
+  };
+  return in_precision(precision, [&](auto zero) {
+    using T = decltype(zero);
+    const auto keys = converted<T>(data.keys, "the x columns", middles(data.keys)),
+               values = converted<T>(data.values, "the y columns");
+    return fit<T>(keys.view(), values.view(), options);
+  });
+}
+
+/// The first w of a descent: that of the least leave-one-out loss, one for all x columns.
+Training::Start start_of(const Data& data, const TrainingOptions& options, bool quiet) {
+  if (!options.descent.leave_one_out) return {rule_start(data), ""};
+  TrainingOptions least = options;
+  least.criterion = Criterion::leave_one_out;
+  const Selection found = select(data, least, false, quiet);
+  return {found.w[0] > 0 ? found.w[0] : rule_start(data), to_string(found.bound)};
+}
+
+Training descended(const Data& data, Precision precision, const TrainingOptions& asked, bool quiet) {
+  Training training;
+  FitOptions options = asked.descent;
+  if (options.w0.empty()) {
+    const Training::Start start = start_of(data, asked, quiet);
+    options.w0 = {start.w};
+    training.at_bound = start.at_bound;
+  }
+  training.result = descend(data, precision, options, quiet);
+  training.options = std::move(options);
+  return training;
+}
+
+Training selected(const Data& data, Precision precision, const TrainingOptions& asked, bool quiet) {
+  if (precision == Precision::float_) {  // selection works in double, but the model is to predict in float
+    converted<float>(data.keys, "the x columns", middles(data.keys));
+    converted<float>(data.values, "the y columns");
+  }
+  Training training;
+  training.options = asked.descent;
+  training.criterion = asked.criterion;
+  training.selection = select(data, asked, asked.per_dimension, quiet);
+  const Selection& found = *training.selection;
+  training.at_bound = to_string(found.bound);
+  training.result.w = found.w;
+  training.result.loss = found.leave_one_out;
+  training.result.stop = found.cancelled ? FitStop::cancelled : found.converged ? FitStop::converged : FitStop::epochs;
+  return training;
+}
+
+}  // namespace
+
+double first_w(const Data& data) { return rule_start(data); }
+
+Training train(const Data& data, Precision precision, TrainingOptions options, bool quiet) {
+  options.descent.key_weights = data.key_weights;
+  Training training =
+      options.selects ? selected(data, precision, options, quiet) : descended(data, precision, options, quiet);
+  training.rows = data.keys.rows;
+  return training;
+}
+
+}  // namespace attnpool::program
