@@ -9,6 +9,11 @@ install(DIRECTORY include/attnpool DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPO
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 if(TARGET attnpool_program)
   install(TARGETS attnpool_program DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+  install(FILES tools/program/share/attnpool.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME attnpool
+          COMPONENT runtime)
+  if(TARGET attnpool_man)
+    install(DIRECTORY ${PROJECT_BINARY_DIR}/tools/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
+  endif()
   # An installed program finds a shared library beside it, wherever the two were moved.
   file(RELATIVE_PATH bin_to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
   set_target_properties(attnpool_program PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib}")

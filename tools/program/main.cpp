@@ -49,6 +49,16 @@ void refuse_single_dashes(int argc, char** argv, const CLI::App& program) {
   }
 }
 
+/// "demo, fit, ... and help".
+std::string names_of_commands(const CLI::App& program) {
+  std::string names;
+  const std::vector<const CLI::App*> commands = program.get_subcommands([](const CLI::App*) { return true; });
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    names += (i == 0 ? "" : i + 1 < commands.size() ? ", " : " and ") + commands[i]->get_name();
+  }
+  return names;
+}
+
 Exit parse_and_run(int argc, char** argv) {
   CLI::App program("Attention pooling: kernel regression whose bandwidth is learnt.", "attnpool");
   program.set_version_flag("--version", std::string("attnpool ") + version());
@@ -58,8 +68,9 @@ Exit parse_and_run(int argc, char** argv) {
   add_fit(program, chosen);
   add_predict(program, chosen);
   add_weights(program, chosen);
-  add_info(program, chosen);
   add_summary(program, chosen);
+  add_info(program, chosen);
+  add_help(program, chosen);
   program.footer(footer);  // now, since commands take over what the program has when they are added
   for (CLI::App* command : program.get_subcommands({})) {
     const std::string own = command->get_footer();
@@ -69,12 +80,11 @@ Exit parse_and_run(int argc, char** argv) {
   const auto is_first = [&](const CLI::App* command) { return command->get_name() == first; };
   const bool is_known_option = first == "--help" || first == "-h" || first == "--version";
   if (first.starts_with("-") && !is_known_option) {
-    throw UsageError("no option " + in_quotes(first) +
-                     " before a command; there are demo, fit, predict, weights, summary and info");
+    throw UsageError("no option " + in_quotes(first) + " before a command; there are " + names_of_commands(program));
   }
   if (first.empty() || (first[0] != '-' && program.get_subcommands(is_first).empty())) {
-    throw UsageError((first.empty() ? "no command" : "no command " + in_quotes(first)) +
-                     "; there are demo, fit, predict, weights, summary and info (see attnpool --help)");
+    throw UsageError((first.empty() ? "no command" : "no command " + in_quotes(first)) + "; there are " +
+                     names_of_commands(program) + " (see attnpool --help)");
   }
   refuse_single_dashes(argc, argv, program);
   try {

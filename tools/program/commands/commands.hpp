@@ -16,5 +16,6 @@ void add_predict(CLI::App& program, Command& chosen);
 void add_weights(CLI::App& program, Command& chosen);
 void add_summary(CLI::App& program, Command& chosen);
 void add_info(CLI::App& program, Command& chosen);
+void add_help(CLI::App& program, Command& chosen);
 
 }  // namespace attnpool::program

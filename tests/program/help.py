@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""attnpool help for every topic and command, completion in bash, and the man pages.
+
+usage: help.py PROGRAM
+"""
+import os
+import re
+import shutil
+import subprocess
+
+from program import PROGRAM, check, check_equal, enter_scratch, leave, run
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+enter_scratch()
+
+
+def say(*arguments):
+    result = run(*arguments)
+    check_equal((result.returncode, result.stderr), (0, b""), arguments)
+    return result.stdout.decode()
+
+
+# ---- topics: everything that is listed has a text, and nothing else has
+overview = say("help")
+check(overview.startswith(say("--help").split("\n")[0]), "help begins as --help does")
+topics = re.findall(r"^  ([a-z][a-z-]+) ", overview.split("Topics")[1], re.M)
+commands = re.findall(r"^  ([a-z]+) ", overview.split("Subcommands:")[1].split("\n\n")[0], re.M)
+check(len(topics) == 6 and len(commands) == 7, (topics, commands))
+for topic in topics:
+    text = say("help", topic)
+    check(len(text) > 100 and text.endswith("\n") and not text.startswith("\n"), topic)
+    check(max(map(len, text.splitlines())) <= 120, f"no line of {topic} is longer than 120 columns")
+for command in commands:
+    check_equal(say("help", command), say(command, "--help"), command)
+result = run("help", "knitting")
+check_equal((result.returncode, result.stderr), (2, b"attnpool: no topic 'knitting'; attnpool help lists them\n"), "knitting")
+for code in range(7):
+    check(re.search(rf"^{code}  ", say("help", "exit-codes"), re.M), ("exit code", code))
+for option in set(re.findall(r"--[a-z-]+", "".join(say("help", topic) for topic in topics))):
+    check(any(option in say(command, "--help") for command in commands), f"{option} of a topic is an option of a command")
+
+# ---- completion
+SCRIPT = os.path.join(HERE, "../../tools/program/share/attnpool.bash")
+
+
+def completed(*words):
+    """What bash would offer for the last of the words."""
+    lines = f'source {SCRIPT!r}; COMP_WORDS=({" ".join(repr(w) for w in (PROGRAM, *words))}); COMP_CWORD={len(words)}\n_attnpool; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", lines], capture_output=True, text=True)
+    check_equal((done.returncode, done.stderr), (0, ""), words)
+    return done.stdout.split()
+
+
+if shutil.which("bash"):
+    check_equal(completed("pre"), ["predict"], "completion")
+    check_equal(sorted(completed("")), sorted([*commands, "--help", "--version"]), "completion of commands")
+    check_equal(completed("help", "exit"), ["exit-codes"], "completion")
+    check_equal(completed("predict", "--standard"), ["--standard-error"], "completion")
+    check_equal(completed("predict", "--variance", "hc"), ["hc0", "hc1", "hc2", "hc3"], "completion")
+    open("data.csv", "w").close()
+    check_equal(completed("fit", "da"), ["data.csv"], "completion")
+    check_equal(completed("predict", "--data", ""), ["data.csv"], "completion")
+    for command in commands:
+        offered = completed(command, "--")
+        check(set(offered) == set(re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)", say(command, "--help"), re.M)), (command, offered))
+
+# ---- man pages: one for each command, with every option, and nothing that groff complains of
+if shutil.which("help2man"):
+    subprocess.run([os.path.join(HERE, "../../tools/scripts/man_pages.sh"), PROGRAM, "man"], check=True)
+    check_equal(sorted(os.listdir("man")), sorted(["attnpool.1", *(f"attnpool-{c}.1" for c in commands)]), "man pages")
+    for command in commands:
+        page = open(f"man/attnpool-{command}.1").read().replace("\\-", "-")
+        check(page.count(f".TH ATTNPOOL-{command.upper()} ") == 1 and f"attnpool-{command} - " in page, command)
+        for option in re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)", say(command, "--help"), re.M):
+            check(option in page, (command, option))
+        check(os.path.dirname(PROGRAM) not in page, f"no folder of this machine in {command}")
+    if shutil.which("groff"):
+        for page in os.listdir("man"):
+            done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-Wbreak", f"man/{page}"], capture_output=True, text=True)
+            check_equal((done.returncode, done.stderr), (0, ""), page)
+
+leave()
