@@ -28,8 +28,8 @@ struct MatrixView {
   constexpr T& operator()(std::size_t r, std::size_t c) const { return data[r * row_stride + c]; }
 };
 
-/// An input. Written so that T is not deduced from it: in `pool<T>(In<T>..., MatrixView<T> out)` the output decides,
-/// and a MatrixView<float> is accepted where a MatrixView<const float> is asked for.
+/// An input. Written so that T is not deduced from it: in a call of pool() the output decides, and a MatrixView<float> is
+/// accepted where a MatrixView<const float> is asked for.
 template <class T>
 using In = MatrixView<const std::type_identity_t<T>>;
 

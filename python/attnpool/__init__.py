@@ -1,26 +1,36 @@
 """attnpool: fast attention pooling (Nadaraya-Watson kernel regression) on CPUs.
 
+::
+
     attnpool.pool(queries, keys, values, bandwidth=0.3)
     attnpool.NadarayaWatsonRegressor(bandwidth="loo").fit(X, y)
 
 Common to all functions:
 
-Shapes      ``queries [..., Q, D]``, ``keys [..., K, D]``, ``values [..., K, V]``. Dimensions in front are batches and
-            broadcast. A vector is one column, and where values is a vector the result has no last axis.
-Score       ``w`` or ``bandwidth = 1 / w``: one number, or one per dimension.
-dtype       float16 (computed in float32), float32 and float64 are kept; integers become float64; what meets float64 is
-            float64. Any strides, byte order and read-only inputs, and pandas with its nullable dtypes. Refused by name
-            and place: masked or missing entries, dates, and integers beyond 2**53 that float64 would round.
-key_range   which keys a query may see, a ``KeyRange``; counts within a problem of a batch.
-key_weights ``[..., K]``, >= 0: multiply the kernel. A key of weight 0 is not seen.
-algorithm   "auto" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates:
-            within ``tolerance`` of the range of a value column, by default 1e-11, and 1e-6 in float32.
-out         of the result's exact shape and dtype, any strides; it must not overlap an input.
-n_jobs      threads, as in scikit-learn; results do not depend on it. None: ``ATTNPOOL_NUM_THREADS``, else what OpenMP
-            says in this process. ``import torch`` and ``torch.set_num_threads`` tell OpenMP how many (on import as many
-            as torch counts cores, sometimes 1), and attnpool follows them; ``n_jobs=-1`` or the environment variable
-            overrule that.
-Errors      ``ValueError`` or ``TypeError`` that begins with the name of the argument.
+Shapes
+    ``queries [..., Q, D]``, ``keys [..., K, D]``, ``values [..., K, V]``. Dimensions in front are batches and
+    broadcast. A vector is one column, and where values is a vector the result has no last axis.
+Score
+    ``w`` or ``bandwidth = 1 / w``: one number, or one per dimension.
+dtype
+    float16 (computed in float32), float32 and float64 are kept; integers become float64; what meets float64 is
+    float64. Any strides, byte order and read-only inputs, and pandas with its nullable dtypes. Refused by name and
+    place: masked or missing entries, dates, and integers beyond 2**53 that float64 would round.
+key_range
+    which keys a query may see, a ``KeyRange``; counts within a problem of a batch.
+key_weights
+    ``[..., K]``, >= 0: multiply the kernel. A key of weight 0 is not seen.
+algorithm
+    "auto" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates: within
+    ``tolerance`` of the range of a value column, by default 1e-11, and 1e-6 in float32.
+out
+    of the result's exact shape and dtype, any strides; it must not overlap an input.
+n_jobs
+    threads, as in scikit-learn; results do not depend on it. None: ``ATTNPOOL_NUM_THREADS``, else what OpenMP says in
+    this process. ``import torch`` and ``torch.set_num_threads`` tell OpenMP how many (on import as many as torch
+    counts cores, sometimes 1), and attnpool follows them; ``n_jobs=-1`` or the environment variable overrule that.
+Errors
+    ``ValueError`` or ``TypeError`` that begins with the name of the argument.
 
 The GIL is released while they compute, and Ctrl-C on the main thread stops them.
 

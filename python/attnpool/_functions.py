@@ -236,7 +236,7 @@ def pool(
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
 ) -> Array:
-    """Nadaraya-Watson regression: the values weighted by softmax_k(-1/2 |w (query - key)|^2). Result [..., Q, V].
+    """Nadaraya-Watson regression: the values weighted by ``softmax_k(-1/2 |w (query - key)|^2)``. Result [..., Q, V].
 
     Far from every key the nearest keys decide. A query that sees no key gets NaN, one that is not finite too. Values may
     be NaN or infinite: a NaN makes NaN of every prediction in its column whose query sees that key, however far it is,
@@ -417,13 +417,25 @@ def fit(
 ) -> FitResult:
     """Learns w by gradient descent on the squared error of predicting values at keys, by default leave-one-out.
 
-    w0: a number, or one per dimension; None: uniform in [0, 1) from seed. loss: "mean" or "half-sum" (the chapter's).
-    learning_rate: that of every step, as in the chapter (0.5 there); None: each step is found by a line search, so that
-    units do not matter. tolerance > 0 (1e-9 by itself for a line search) stops when a step changes every w by at most tolerance * |w| and w is
-    a minimum. key_weights are those of the points as
-    keys; the loss counts all alike. progress(epoch=, epochs=, fraction=, loss=, w=) is called about ten times a second
-    and after every epoch; returning False stops. A loss that diverges is a result, not an error; keys and values must
-    be finite.
+    Parameters
+    ----------
+    w0
+        Where to begin: a number, or one per dimension. None: uniform in [0, 1) from ``seed``.
+    loss
+        "mean" or "half-sum" (the chapter's).
+    learning_rate
+        That of every step, as in the chapter (0.5 there). None: each step is found by a line search, so that units do
+        not matter.
+    tolerance
+        Above 0 (a line search has 1e-9 by itself) the descent stops when a step changes every w by at most
+        ``tolerance * abs(w)`` and w is a minimum.
+    key_weights
+        Those of the points as keys; the loss counts all alike.
+    progress
+        ``progress(epoch=, epochs=, fraction=, loss=, w=)`` is called about ten times a second and after every epoch;
+        returning False stops.
+
+    A loss that diverges is a result, not an error; keys and values must be finite.
     """
     k, v = numbers("keys", keys), numbers("values", values)
     dtype = computing_dtype(result_dtype(k, v))

@@ -180,9 +180,10 @@ class Selection:
     criterion: str  #: "leave-one-out", "gcv" or "aicc"
     value: float  #: of the criterion at w
     rule_value: float  #: of the criterion at the rule of thumb 1.06 * robust spread * n^(-1 / (d + 4))
-    scales: Array  #: factors of the robust spreads of the columns, ascending ...
-    losses: Array  #: ... and the criterion at each: the curve
+    scales: Array  #: the curve: factors of ``spread``, ascending ...
+    losses: Array  #: ... and the criterion at each
     estimated: Array  #: True where the curve is an estimate from 2,000 rows, which told enough
+    spread: Array  #: a robust spread of each column; the bandwidths of the curve are factor * spread
     minima: List[Tuple[Array, float]]  #: (bandwidths, criterion) of the minima that were found, the lowest first
     #: "" or the end of the curve, "smallest" or "largest", at which the criterion is least: the data ask for less or more
     at_bound: str
@@ -280,6 +281,7 @@ def select(
             scales=curve[:, 0],
             losses=curve[:, 1],
             estimated=curve[:, 2] != 0,
+            spread=unit * np.array(found["scale"]),
             minima=[(unit / np.array(w), value) for w, value in found["minima"]],
             n=rows,
             **{

@@ -133,7 +133,7 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
 
     Attributes
     ----------
-    bandwidth_ : array of shape (n_features_in_,)
+    bandwidth_ : array of shape (``n_features_in_``,)
         Infinite for a feature that does not help to predict.
     selection_ : attnpool.bandwidth.Selection
         With a criterion: what was found, the curve, the minima, the trace of the hat matrix; ``summary()`` in words.

@@ -63,8 +63,9 @@ Results do not depend on the number of threads. ATTNPOOL_ISA forces an instructi
     Topic{"exit-codes", "What each exit code means", R"(
 0  done
 1  a failure inside, such as no memory
-2  wrong usage: an option, a column that is not there, a number out of range
-3  bad data: a file that cannot be read, or holds what cannot be used; the message names file, line and column
+2  wrong usage: an option that is not known or not there, a number out of range
+3  bad data: a file that cannot be read, a column that is not there, a cell that is no number; the message names
+   file, line and column
 4  a fit did not converge; what was found is written all the same
 5  cancelled (Ctrl-C or a termination signal); fit keeps the best so far
 6  an output cannot be written
