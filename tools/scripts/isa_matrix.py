@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the library's tests on every instruction set and on CPUs that this machine is not.
 
-    isa_matrix.py [--reduced] [--only MACHINE] [--require ISA,ISA...] [--plant ISA] [--json FILE]
+    isa_matrix.py [--reduced] [--only MACHINE[,MACHINE...]] [--require ISA,ISA...] [--plant ISA] [--json FILE]
 
 this CPU     each ISA that it supports, forced in turn by ATTNPOOL_ISA
 old CPUs     the same binary under qemu-x86_64: the right path is chosen and no instruction is illegal. An instruction
@@ -214,7 +214,7 @@ def probed(report, machine, expected, deadly=None, harmless=None):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.splitlines()[2].strip())
     parser.add_argument("--reduced", action="store_true")
-    parser.add_argument("--only", default="", metavar="MACHINE")
+    parser.add_argument("--only", default="", metavar="MACHINE[,MACHINE...]")
     parser.add_argument("--require", default="")
     parser.add_argument("--plant", default="", metavar="ISA")
     parser.add_argument("--json", metavar="FILE")
@@ -285,7 +285,8 @@ def main():
             jobs["Bochs AVX-512"] = lambda: bochs("Bochs AVX-512", "on", AVX512_ON, every, on)
         jobs["Bochs AVX-512 off"] = lambda: bochs("Bochs AVX-512 off", "off", [], every[:2], "*PoolSpecial*")
     jobs = {"qemu aarch64": aarch64, **jobs}  # it compiles first
-    jobs = {name: job for name, job in jobs.items() if options.only in name}
+    wanted = options.only.split(",")
+    jobs = {name: job for name, job in jobs.items() if any(only in name for only in wanted)}
 
     def guarded(name, job):
         try:
@@ -293,7 +294,7 @@ def main():
         except Exception as error:  # one machine that does not start takes no other with it
             report.fault(name, f"{type(error).__name__}: {error}")
 
-    if options.only in "this CPU":
+    if any(only in "this CPU" for only in wanted):
         guarded("this CPU", this_cpu)
     elif options.plant in compiled:
         planted(BUILD, TESTS, options.plant)
