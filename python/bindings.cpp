@@ -393,8 +393,8 @@ py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<dou
                   "residual_error"_a = s.residual_error);
 }
 
-std::vector<double> rule_of_thumb(const py::array_t<double>& keys, const std::optional<std::vector<double>>& key_weights,
-                                  bool scaled, bool silverman) {
+std::vector<double> rule_of_thumb(const py::array_t<double>& keys,
+                                  const std::optional<std::vector<double>>& key_weights, bool scaled, bool silverman) {
   attnpool::RuleOptions o;
   if (key_weights) o.key_weights = *key_weights;
   o.scaled = scaled;

@@ -39,7 +39,7 @@ struct PlugInOptions {
   double proptrun = 0.05;  ///< in [0, 0.5): part of the bins at either end in which curvature counts as 0
   int gridsize = 401;      ///< in [10, 100001]: bins
   std::optional<KeyInterval> interval =
-      {};  ///< that of the bins: default that of the keys after trimming. Rows outside are left out
+      {};  ///< that of the bins: default that of the keys after trimming. Rows outside are left out too
 };
 
 /// The bandwidth 1 / w of Ruppert, Sheather and Wand's direct plug-in rule ("An effective bandwidth selector for local least squares

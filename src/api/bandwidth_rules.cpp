@@ -68,18 +68,19 @@ void check(const PlugInOptions& options) {
     bad_argument("interval", "must be finite and ascending, got " + to_string(low) + " to " + to_string(high));
 }
 
-// The rows inside the interval in the order of their keys, without those that are trimmed.
+// The rows in the order of their keys, without those that are trimmed or outside the interval.
 detail::PlugInData sorted_and_trimmed(const detail::WeightedRows& rows, const PlugInOptions& options) {
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < rows.rows; ++i)
-    if (!options.interval || (rows.keys[i] >= options.interval->low && rows.keys[i] <= options.interval->high))
-      order.push_back(i);
+  std::vector<std::size_t> order(rows.rows);
+  std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return rows.keys[a] < rows.keys[b]; });
-  const auto cut = static_cast<std::size_t>(std::floor(options.trim * static_cast<double>(order.size())));
+  const auto cut = static_cast<std::size_t>(std::floor(options.trim * static_cast<double>(rows.rows)));
   detail::PlugInData data;
-  for (std::size_t i = cut; i + cut < order.size(); ++i)
-    data.x.push_back(rows.keys[order[i]]), data.y.push_back(rows.values[order[i]]);
+  for (std::size_t i = cut; i + cut < rows.rows; ++i) {
+    const double x = rows.keys[order[i]];
+    if (options.interval && !(options.interval->low <= x && x <= options.interval->high)) continue;
+    data.x.push_back(x), data.y.push_back(rows.values[order[i]]);
+  }
   return data;
 }
 

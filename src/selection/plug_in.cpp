@@ -68,15 +68,17 @@ BlockFits block_fits(const PlugInData& data, std::size_t blocks) {
   return fits;
 }
 
+std::size_t different_keys(const PlugInData& data, Block block) {
+  std::size_t different = 1;
+  for (std::size_t i = block.first + 1; i < block.last; ++i) different += data.x[i] > data.x[i - 1];
+  return different;
+}
+
 // Whether every block has rows enough for a variance, and as many different keys as a quartic needs.
 bool are_determined(const PlugInData& data, std::size_t blocks) {
   if (data.x.size() <= coefficients * blocks) return false;
-  for (std::size_t b = 0; b < blocks; ++b) {
-    const Block block = block_of(data.x.size(), blocks, b);
-    std::size_t different = 1;
-    for (std::size_t i = block.first + 1; i < block.last; ++i) different += data.x[i] > data.x[i - 1];
-    if (different < coefficients) return false;
-  }
+  for (std::size_t b = 0; b < blocks; ++b)
+    if (different_keys(data, block_of(data.x.size(), blocks, b)) < coefficients) return false;
   return true;
 }
 
@@ -248,8 +250,9 @@ double plug_in_bandwidth(const PlugInData& data, const PlugInSettings& settings)
   const double n = count_of(data.x.size());
   if (data.x.size() <= coefficients)
     bad_argument("keys", "the plug-in rule needs at least 6 rows after trimming, got " + to_string(data.x.size()));
-  if (!are_determined(data, 1))
-    bad_argument("keys", "the plug-in rule needs at least 5 different keys after trimming, got fewer");
+  if (const std::size_t different = different_keys(data, {0, data.x.size()}); different < coefficients)
+    bad_argument("keys",
+                 "the plug-in rule needs at least 5 different keys after trimming, got " + to_string(different));
   const Quartics pilot = quartics(data, settings);
   if (pilot.theta24 == 0) bad_argument("values", "their quartic fits have no curvature, so no bandwidth follows");
   const double of_curvature = pilot.theta24 < 0 ? 3 / (8 * sqrt_pi) : 15 / (16 * sqrt_pi);
