@@ -95,7 +95,7 @@ class _NadarayaWatson(BaseEstimator):
                 "bandwidth: 'dpill' is for one feature and one target,"
                 f" got {X.shape[1]} and {values.shape[1]}; 'loo' serves any number"
             )
-        if weight is not None and np.any(weight != weight[0]):
+        if weight is not None:
             raise ValueError("bandwidth: 'dpill' knows no sample_weight; 'loo' does")
         return np.array([rules.dpill(X, values)])
 
