@@ -38,8 +38,8 @@ struct PlugInOptions {
   double trim = 0.01;      ///< in [0, 0.5): part of the rows left out at either end of the keys
   double proptrun = 0.05;  ///< in [0, 0.5): part of the bins at either end in which curvature counts as 0
   int gridsize = 401;      ///< in [10, 100001]: bins
-  std::optional<KeyInterval> interval =
-      {};  ///< that of the bins: default that of the keys after trimming. Rows outside are left out too
+  /// That of the bins; default that of the keys after trimming. Rows outside are left out too.
+  std::optional<KeyInterval> interval = {};
 };
 
 /// The bandwidth 1 / w of Ruppert, Sheather and Wand's direct plug-in rule ("An effective bandwidth selector for local least squares
@@ -52,7 +52,7 @@ struct PlugInOptions {
 /// an optimum: select_bandwidth() finds that.
 ///
 /// Ties     rows are ordered by key, ties in the order given; a number of blocks that leaves a block with fewer than five different
-///          keys is not considered.
+///          keys is not considered (KernSmooth goes on there with what rounding leaves).
 /// Errors   std::invalid_argument that names the argument and the value: more than one column, shapes that disagree, keys or
 ///          values that are not finite, options out of their range, fewer than six rows or five different keys after
 ///          trimming; and what the data leave undetermined: values without residual from the quartics (constant, or a polynomial of

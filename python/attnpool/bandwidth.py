@@ -175,7 +175,7 @@ def dpill(
     Made for local linear regression; for the weighted mean here a good start, which ``select`` improves. Quartic fits on at
     most blockmax blocks of at least divisor rows give pilot bandwidths; curvature and variance are then estimated on gridsize
     bins over range_x (default: that of x after trimming; rows outside are left out). trim is the part of the rows that is
-    left out at either end, proptrun the part of the bins where curvature counts as 0. A ``ValueError`` says what the
+    left out at either end, proptrun the part of the bins there where curvature counts as 0. A ``ValueError`` says what the
     data leave undetermined.
     """
     x, y = _table("x", x), _table("y", y)

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <optional>
+#include <numeric>
 #include <string>
 
 #include "base/to_string.hpp"
@@ -22,12 +22,6 @@ std::string place(const PlugInData& data, double x) { return to_string(data.low 
 
 // ---- quartics on blocks of rows ----------------------------------------------------------------
 
-// What quartic fits on blocks say of all rows.
-struct BlockFits {
-  double squares = 0;  // of the residuals
-  double theta24 = 0;  // mean product of second and fourth derivative
-};
-
 struct Block {
   std::size_t first = 0, last = 0;  // last is past the end
 };
@@ -38,24 +32,43 @@ Block block_of(std::size_t n, std::size_t count, std::size_t block) {
   return {block * each, block + 1 == count ? n : (block + 1) * each};
 }
 
+std::size_t different_keys(const PlugInData& data, Block block) {
+  std::size_t different = 1;
+  for (std::size_t i = block.first + 1; i < block.last; ++i) different += data.x[i] > data.x[i - 1];
+  return different;
+}
+
+// What quartic fits on blocks say of all rows.
+struct BlockFits {
+  std::size_t blocks = 0;
+  bool determined = true;  // every block has as many different keys as a quartic needs
+  double squares = 0;      // of the residuals
+  double theta24 = 0;      // mean product of second and fourth derivative
+};
+
 void add_block(const PlugInData& data, Block block, BlockFits& fits) {
   const double middle = (data.x[block.first] + data.x[block.last - 1]) / 2;
-  const double half = (data.x[block.last - 1] - data.x[block.first]) / 2;
-  std::vector<WeightedPoint> points;
-  for (std::size_t i = block.first; i < block.last; ++i) points.push_back({(data.x[i] - middle) / half, 1});
+  const double length = data.x[block.last - 1] - data.x[block.first], half = length > 0 ? length / 2 : 1;
+  std::vector<WeightedPoint> points;  // different ones, and how many rows have each
+  for (std::size_t i = block.first; i < block.last; ++i) {
+    if (i == block.first || data.x[i] > data.x[i - 1]) points.push_back({(data.x[i] - middle) / half, 0});
+    ++points.back().weight;
+  }
   const OrthogonalPolynomials<4> basis(points);
+  if (basis.count() < coefficients) {
+    fits.determined = false;
+    return;
+  }
   std::array<double, coefficients> fit{};
   for (std::size_t i = block.first; i < block.last; ++i) {
-    const auto p = basis.at(points[i - block.first].x);
+    const auto p = basis.at((data.x[i] - middle) / half);
     for (std::size_t k = 0; k < coefficients; ++k) fit[k] += p[k] * data.y[i] / basis.norm(k);
   }
   const auto value = [&](const std::array<double, coefficients>& p) {
-    double sum = 0;
-    for (std::size_t k = 0; k < coefficients; ++k) sum += fit[k] * p[k];
-    return sum;
+    return std::inner_product(p.begin(), p.end(), fit.begin(), 0.0);
   };
   for (std::size_t i = block.first; i < block.last; ++i) {
-    const double x = points[i - block.first].x, residual = data.y[i] - value(basis.at(x));
+    const double x = (data.x[i] - middle) / half, residual = data.y[i] - value(basis.at(x));
     fits.squares += residual * residual;
     fits.theta24 += value(basis.derivative(2, x)) * value(basis.derivative(4, x)) / std::pow(half, 6);
   }
@@ -63,52 +76,34 @@ void add_block(const PlugInData& data, Block block, BlockFits& fits) {
 
 BlockFits block_fits(const PlugInData& data, std::size_t blocks) {
   BlockFits fits;
+  fits.blocks = blocks;
   for (std::size_t b = 0; b < blocks; ++b) add_block(data, block_of(data.x.size(), blocks, b), fits);
   fits.theta24 /= count_of(data.x.size());
   return fits;
-}
-
-std::size_t different_keys(const PlugInData& data, Block block) {
-  std::size_t different = 1;
-  for (std::size_t i = block.first + 1; i < block.last; ++i) different += data.x[i] > data.x[i - 1];
-  return different;
-}
-
-// Whether every block has rows enough for a variance, and as many different keys as a quartic needs.
-bool are_determined(const PlugInData& data, std::size_t blocks) {
-  if (data.x.size() <= coefficients * blocks) return false;
-  for (std::size_t b = 0; b < blocks; ++b)
-    if (different_keys(data, block_of(data.x.size(), blocks, b)) < coefficients) return false;
-  return true;
 }
 
 struct Quartics {
   double variance = 0, theta24 = 0;
 };
 
-// The fits on the number of blocks with the least Cp of Mallows.
+// The fits on the number of blocks with the least Cp of Mallows, whose scale is the variance of the largest number.
 Quartics quartics(const PlugInData& data, const PlugInSettings& settings) {
   const std::size_t n = data.x.size();
   const std::size_t most = std::clamp<std::size_t>(n / settings.rows_per_block, 1, settings.most_blocks);
-  struct Candidate {
-    std::size_t blocks;
-    BlockFits fits;
-  };
-  std::vector<Candidate> candidates;
-  for (std::size_t blocks = 1; blocks <= most; ++blocks)
-    if (are_determined(data, blocks)) candidates.push_back({blocks, block_fits(data, blocks)});
-  const auto freedom = [&](const Candidate& c) { return count_of(n) - count_of(coefficients * c.blocks); };
-  const auto without_residual = [&](const Candidate& c) { return !(c.fits.squares > 1e-26 * count_of(n)); };
-  if (without_residual(candidates.back()))
+  std::vector<BlockFits> all;  // that are determined
+  for (std::size_t blocks = 1; blocks <= most && coefficients * blocks < n; ++blocks)
+    if (const BlockFits fits = block_fits(data, blocks); fits.determined) all.push_back(fits);
+  const auto variance = [&](const BlockFits& fits) { return fits.squares / count_of(n - coefficients * fits.blocks); };
+  if (!(all.back().squares > 1e-26 * count_of(n)))
     bad_argument("values",
                  "quartics in the keys fit them without residual, so no bandwidth balances variance and bias");
-  const double scale = candidates.back().fits.squares / freedom(candidates.back());
-  const auto cp = [&](const Candidate& c) {
-    return c.fits.squares / scale + 2 * count_of(coefficients * c.blocks) - count_of(n);
+  const auto cp = [&](const BlockFits& fits) {
+    return fits.squares / variance(all.back()) + count_of(2 * coefficients * fits.blocks) - count_of(n);
   };
-  const Candidate& best = *std::min_element(candidates.begin(), candidates.end(),
-                                            [&](const Candidate& a, const Candidate& b) { return cp(a) < cp(b); });
-  return {best.fits.squares / freedom(best), best.fits.theta24};
+  const BlockFits* best = &all.front();
+  for (const BlockFits& fits : all)
+    if (cp(fits) < cp(*best)) best = &fits;
+  return {variance(*best), best->theta24};
 }
 
 // ---- local polynomials on bins -----------------------------------------------------------------
