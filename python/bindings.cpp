@@ -393,6 +393,25 @@ py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<dou
                   "residual_error"_a = s.residual_error);
 }
 
+std::vector<double> rule_of_thumb(const py::array_t<double>& keys,
+                                  const std::optional<std::vector<double>>& key_weights, bool scaled, bool silverman) {
+  attnpool::RuleOptions o;
+  if (key_weights) o.key_weights = *key_weights;
+  o.scaled = scaled;
+  const auto k = input<double>("keys", keys);
+  return silverman ? attnpool::silverman<double>(k, o) : attnpool::scott<double>(k, o);
+}
+
+double plug_in(const py::array_t<double>& keys, const py::array_t<double>& values, int blockmax, int divisor,
+               double trim, double proptrun, int gridsize, const std::optional<std::pair<double, double>>& interval) {
+  attnpool::PlugInOptions o{blockmax, divisor, trim, proptrun, gridsize, {}};
+  if (interval) o.interval = {interval->first, interval->second};
+  const auto k = input<double>("keys", keys), v = input<double>("values", values);
+  double bandwidth = 0;
+  without_gil([&] { bandwidth = attnpool::ruppert_sheather_wand<double>(k, v, o); });
+  return bandwidth;
+}
+
 py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& keys, const py::array_t<double>& values,
                const attnpool::Gaussian& score, const CallOptions& how, const std::string& variance, double level,
                bool slopes) {
@@ -564,6 +583,8 @@ PYBIND11_MODULE(_core, m) {
   m.def("loss_gradient", &loss_gradient);
   m.def("fit", &fit);
   m.def("select_bandwidth", &select_bandwidth);
+  m.def("rule_of_thumb", &rule_of_thumb);
+  m.def("plug_in", &plug_in);
   m.def("infer", &infer);
   m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
     return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);

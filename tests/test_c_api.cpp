@@ -1,6 +1,7 @@
 // The C interface: the bits of the C++ one on real data, callbacks, ISAs and threads. Its mistakes:
 // test_c_api_mistakes.cpp.
 #include <attnpool/attnpool.hpp>
+#include <attnpool/bandwidth_rules.hpp>
 #include <attnpool/selection.hpp>
 #include <cstring>
 #include <fstream>
@@ -308,6 +309,30 @@ TEST_P(CApiBits, SelectBandwidthIsItsNamesake) {
       }
   });
   attnpool_selection_destroy(nullptr);
+}
+
+TEST_P(CApiBits, RulesAreTheirNamesakes) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    const Problem<T> strided = strided_motorcycle<T>();
+    const std::vector<double> weights(strided.keys.rows(), 0.5);
+    attnpool_rule_options options = attnpool_rule_options_default();
+    options.key_weights = weights.data(), options.key_weights_count = weights.size();
+    std::vector<double> got(3);
+    expect_ok(C<T>::scott(in(strided.keys), &options, got.data()), "scott");
+    EXPECT_EQ(got, scott<T>(strided.keys, {.key_weights = weights}));
+    options.unscaled = 1;
+    expect_ok(C<T>::silverman(in(strided.keys), &options, got.data()), "silverman");
+    EXPECT_EQ(got, silverman<T>(strided.keys, {.key_weights = weights, .scaled = false}));
+
+    const Problem<T> flat = motorcycle<T>();
+    double bandwidth = 0;
+    expect_ok(C<T>::plug_in(in(flat.keys), in(flat.values), nullptr, &bandwidth), "ruppert_sheather_wand");
+    EXPECT_EQ(bandwidth, ruppert_sheather_wand<T>(flat.keys, flat.values));
+    const attnpool_plug_in_options settings = {sizeof settings, 0.1, 0.2, 5, 50, 2, 30, 201};
+    expect_ok(C<T>::plug_in(in(flat.keys), in(flat.values), &settings, &bandwidth), "ruppert_sheather_wand");
+    EXPECT_EQ(bandwidth, ruppert_sheather_wand<T>(flat.keys, flat.values, {2, 30, 0.1, 0.2, 201, {{5, 50}}}));
+  });
 }
 
 TEST_P(CApiBits, FitIsItsNamesake) {

@@ -31,11 +31,14 @@ struct Call {
   attnpool_options options = attnpool_options_default();
   attnpool_fit_options fit_options = attnpool_fit_options_default();
   attnpool_selection_options selection_options = attnpool_selection_options_default();
+  attnpool_rule_options rule_options = attnpool_rule_options_default();
+  attnpool_plug_in_options plug_in_options = attnpool_plug_in_options_default();
   attnpool_inference_options inference_options = attnpool_inference_options_default();
 
   double loss_value = nan, derivative[2] = {nan, nan};
   double *loss_value_out = &loss_value, *derivative_out = derivative;
   attnpool_fit_result *result = nullptr, **result_out = &result;
+  double bandwidths[2] = {nan, nan}, *bandwidths_out = bandwidths;
   attnpool_selection *selection = nullptr, **selection_out = &selection;
   attnpool_inference *inference = nullptr, **inference_out = &inference;
   typename C<T>::State *made = nullptr, **state_out = &made;
@@ -79,6 +82,9 @@ struct Call {
     attnpool_selection_destroy(selection);
     return C<T>::select(keys, values, &selection_options, selection_out);
   }
+  attnpool_status scott() { return C<T>::scott(keys, &rule_options, bandwidths_out); }
+  attnpool_status silverman() { return C<T>::silverman(keys, &rule_options, bandwidths_out); }
+  attnpool_status plug_in() { return C<T>::plug_in(keys, values, &plug_in_options, bandwidths_out); }
   attnpool_status infer() {
     attnpool_inference_destroy(inference);
     return C<T>::infer(queries, keys, values, w, w_count, &inference_options, inference_out);
@@ -182,6 +188,19 @@ std::vector<Mistake<T>> mistakes() {
        "key_weights: must have one entry per key = 6, got 2"},
       {&F::select, [](F& c) { c.selection_options.struct_size = 0; },
        size_refused(sizeof(attnpool_selection_options), 0)},
+      {&F::scott, [](F& c) { c.bandwidths_out = nullptr; }, "bandwidths: is null"},
+      {&F::scott, [](F& c) { c.keys.data = nullptr; }, "keys: data is null for shape 6 x 2"},
+      {&F::scott, [](F& c) { c.rule_options.struct_size = 0; }, size_refused(sizeof(attnpool_rule_options), 0)},
+      {&F::silverman, [](F& c) { c.keys.rows = 0; }, "keys: must have at least one row, got 0"},
+      {&F::silverman, [](F& c) { c.rule_options.key_weights = c.w, c.rule_options.key_weights_count = 2; },
+       "key_weights: must have one entry per key = 6, got 2"},
+      {&F::plug_in, [](F& c) { c.bandwidths_out = nullptr; }, "bandwidth: is null"},
+      {&F::plug_in, [](F&) {}, "keys: the plug-in rule is for one column, got 2"},
+      {&F::plug_in, [](F& c) { c.keys.cols = c.values.cols = 1, c.plug_in_options.gridsize = 0; },
+       "gridsize: must be in [10, 100001], got 0"},
+      {&F::plug_in, [](F& c) { c.keys.cols = c.values.cols = 1, c.plug_in_options.low = 1; },
+       "interval: must be finite and ascending, got 1 to 0"},
+      {&F::plug_in, [](F& c) { c.plug_in_options.struct_size = 0; }, size_refused(sizeof(attnpool_plug_in_options), 0)},
       {&F::infer, [](F& c) { c.inference_out = nullptr; }, "inference: is null"},
       {&F::infer, [](F& c) { c.queries.cols = 1; }, "queries: must have 2 columns to match keys, got 1"},
       {&F::infer, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},

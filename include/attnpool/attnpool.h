@@ -362,6 +362,53 @@ attnpool_status attnpool_select_bandwidth_f64(attnpool_in_f64 keys, attnpool_in_
 /// NULL is allowed.
 void attnpool_selection_destroy(attnpool_selection* selection) ATTNPOOL_NOEXCEPT;
 
+// ---- rules for the bandwidth -------------------------------------------------------------------
+
+typedef struct attnpool_rule_options {
+  size_t struct_size;         ///< sizeof(attnpool_rule_options)
+  const double* key_weights;  ///< NULL, or one per key
+  size_t key_weights_count;
+  int unscaled;  ///< not 0: without the standard deviation of the column
+} attnpool_rule_options;
+
+typedef struct attnpool_plug_in_options {
+  size_t struct_size;               ///< sizeof(attnpool_plug_in_options)
+  double trim, proptrun;            ///< default 0.01 and 0.05
+  double low, high;                 ///< interval of the bins; default both 0: that of the keys after trimming
+  int blockmax, divisor, gridsize;  ///< default 5, 20 and 401
+} attnpool_plug_in_options;
+
+/// The defaults that the fields name.
+static inline attnpool_rule_options attnpool_rule_options_default(void) {
+  attnpool_rule_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  return options;
+}
+static inline attnpool_plug_in_options attnpool_plug_in_options_default(void) {
+  attnpool_plug_in_options options = {sizeof(attnpool_plug_in_options), 0.01, 0.05, 0, 0, 5, 20, 401};
+  return options;
+}
+
+/// Scott's and Silverman's rules of thumb, into bandwidths [D], 1 / w of each column; bandwidth_rules.hpp has the formulas.
+attnpool_status attnpool_scott_f32(attnpool_in_f32 keys, const attnpool_rule_options* options,
+                                   double* bandwidths) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_scott_f64(attnpool_in_f64 keys, const attnpool_rule_options* options,
+                                   double* bandwidths) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_silverman_f32(attnpool_in_f32 keys, const attnpool_rule_options* options,
+                                       double* bandwidths) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_silverman_f64(attnpool_in_f64 keys, const attnpool_rule_options* options,
+                                       double* bandwidths) ATTNPOOL_NOEXCEPT;
+
+/// The direct plug-in bandwidth of Ruppert, Sheather and Wand (KernSmooth's dpill in R) for values [K, 1] at keys [K, 1], into
+/// *bandwidth. What the data leave undetermined is ATTNPOOL_INVALID_ARGUMENT, with its reason.
+attnpool_status attnpool_ruppert_sheather_wand_f32(attnpool_in_f32 keys, attnpool_in_f32 values,
+                                                   const attnpool_plug_in_options* options,
+                                                   double* bandwidth) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_ruppert_sheather_wand_f64(attnpool_in_f64 keys, attnpool_in_f64 values,
+                                                   const attnpool_plug_in_options* options,
+                                                   double* bandwidth) ATTNPOOL_NOEXCEPT;
+
 // ---- inference ---------------------------------------------------------------------------------
 
 /// How the variance of a prediction is estimated; inference.hpp has the formulas.

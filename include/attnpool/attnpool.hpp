@@ -1,6 +1,7 @@
 #pragma once
 // The whole public interface.
 #include <attnpool/algorithm.hpp>
+#include <attnpool/bandwidth_rules.hpp>
 #include <attnpool/fit.hpp>
 #include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>

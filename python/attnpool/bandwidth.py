@@ -1,4 +1,4 @@
-"""Bandwidths: other people's conventions as our w = 1 / bandwidth, rules of thumb, and selection by a criterion.
+"""Bandwidths: other people's conventions as our w = 1 / bandwidth, rules, and selection by a criterion.
 
 Every ``w_from_*`` takes a number or an array of one per dimension.
 """
@@ -75,17 +75,23 @@ def w_from_np_scale(scale: Any, x: Any, kernel_order: int = 2) -> Array:
 # ---- data of any offset and scale ---------------------------------------------------------------
 
 
+def _table(name: str, a: Any) -> Array:
+    """a as finite numbers [n, d] in float64, of at least one row and column."""
+    x = at_most_two_dimensions(name, numbers(name, a)).astype(np.float64)
+    for count, what in zip(x.shape, ("row", "column")):
+        if count == 0:
+            raise ValueError(f"{name}: must have at least one {what}, got 0")
+    refuse_not_finite(name, x)
+    return x
+
+
 def _brought_to_size(name: str, a: Any) -> Tuple[Array, Array]:
     """a [n, d] less the median of its columns, divided by powers of two so that they reach 1; and those exponents [d].
 
     Time stamps in nanoseconds, or columns near 1e200, then give what the same data near 1 give: the powers are exact, and
     so is the difference of numbers that are close to each other. A constant column has the exponent 0.
     """
-    x = at_most_two_dimensions(name, numbers(name, a)).astype(np.float64)
-    for count, what in zip(x.shape, ("row", "column")):
-        if count == 0:
-            raise ValueError(f"{name}: must have at least one {what}, got 0")
-    refuse_not_finite(name, x)
+    x = _table(name, a)
     power = np.frexp(np.max(np.abs(x), axis=0))[1]
     middle = np.sort(x, axis=0)[len(x) // 2]
     x = np.ldexp(x, -power) - np.ldexp(middle, -power)  # a difference of the raw numbers may overflow
@@ -128,23 +134,13 @@ def checked_weights(sample_weight: Any, n: int) -> Array:
     return c
 
 
-# ---- rules of thumb -----------------------------------------------------------------------------
+# ---- rules --------------------------------------------------------------------------------------
 
 
-def _rule(factor: Callable[[float, int], float], x: Any, sample_weight: Any, scaled: bool) -> Array:
-    """Bandwidths factor(n, d) * sigma_j; a constant column gets 1, since any bandwidth gives the same there."""
-    x, exponent = _brought_to_size("x", x)
-    n, columns = x.shape
-    c = np.full(n, 1 / n) if sample_weight is None else checked_weights(sample_weight, n)
-    c = c / np.max(c)  # the sum of large weights may overflow
-    c = c / np.sum(c)
-    effective = 1 / np.sum(c * c)
-    if not scaled:
-        return np.full(columns, factor(effective, columns))
-    counted = x[c > 0]
-    variance = c @ (x - c @ x) ** 2 / max(1 - np.sum(c * c), 1e-300)
-    constant = np.max(counted, axis=0) == np.min(counted, axis=0)
-    return np.where(constant, 1.0, np.ldexp(factor(effective, columns) * np.sqrt(variance), exponent))
+def _rule(silverman: bool, x: Any, sample_weight: Any, scaled: bool) -> Array:
+    x = _table("x", x)
+    c = None if sample_weight is None else checked_weights(sample_weight, len(x))
+    return np.array(_core.rule_of_thumb(np.ascontiguousarray(x), c, bool(scaled), silverman))
 
 
 def scott(x: Any, sample_weight: Any = None, *, scaled: bool = True) -> Array:
@@ -152,14 +148,60 @@ def scott(x: Any, sample_weight: Any = None, *, scaled: bool = True) -> Array:
 
     scaled=False leaves sigma_j out, as scikit-learn's KernelDensity and GuillaumeDehaene/nadaraya_watson do. With
     weights c, n is Kish's (sum c)^2 / sum c^2. A rule for densities: for regression a start, not an optimum. sigma_j is
-    the standard deviation, which a single outlier carries away; 1 / w_from_np_scale(1.06, x) takes a robust spread.
+    the standard deviation, which a single outlier carries away; 1 / w_from_np_scale(1.06, x) takes a robust spread. A
+    constant column gets 1, since any bandwidth gives the same there.
     """
-    return _rule(lambda n, d: n ** (-1 / (d + 4)), x, sample_weight, scaled)
+    return _rule(False, x, sample_weight, scaled)
 
 
 def silverman(x: Any, sample_weight: Any = None, *, scaled: bool = True) -> Array:
     """Silverman's rule per column: (n (d + 2) / 4)^(-1 / (d + 4)) * sigma_j. Arguments as ``scott``."""
-    return _rule(lambda n, d: (n * (d + 2) / 4) ** (-1 / (d + 4)), x, sample_weight, scaled)
+    return _rule(True, x, sample_weight, scaled)
+
+
+def dpill(
+    x: Any,
+    y: Any,
+    *,
+    blockmax: int = 5,
+    divisor: int = 20,
+    trim: float = 0.01,
+    proptrun: float = 0.05,
+    gridsize: int = 401,
+    range_x: Optional[Tuple[float, float]] = None,
+) -> float:
+    """The direct plug-in bandwidth of Ruppert, Sheather and Wand (JASA 1995) for y [n] at x [n], as R's KernSmooth.
+
+    Made for local linear regression; for the weighted mean here a good start, which ``select`` improves. Quartic fits on at
+    most blockmax blocks of at least divisor rows give pilot bandwidths; curvature and variance are then estimated on gridsize
+    bins over range_x (default: that of x after trimming; rows outside are left out). trim is the part of the rows that is
+    left out at either end, proptrun the part of the bins there where curvature counts as 0. A ``ValueError`` says what the
+    data leave undetermined.
+    """
+    x, y = _table("x", x), _table("y", y)
+    if len(y) != len(x):
+        raise ValueError(f"y: must have {len(x)} rows to match x, got {len(y)}")
+    counts = [integer(n, v, least=1) for n, v in (("blockmax", blockmax), ("divisor", divisor), ("gridsize", gridsize))]
+    parts = [_number(name, value) for name, value in (("trim", trim), ("proptrun", proptrun))]
+    interval = None
+    if range_x is not None:
+        if np.shape(range_x) != (2,):
+            raise ValueError(f"range_x: must be two numbers, got {range_x!r}")
+        interval = (_number("range_x", range_x[0]), _number("range_x", range_x[1]))
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    try:
+        return _core.plug_in(x, y, counts[0], counts[1], parts[0], parts[1], counts[2], interval)
+    except ValueError as error:
+        name, colon, rest = str(error).partition(":")
+        name = {"keys": "x", "values": "y", "interval": "range_x"}.get(name, name)
+        raise ValueError(name + colon + rest) from None
+
+
+def _number(name: str, value: Any) -> float:
+    a = numbers(name, value)
+    if a.ndim != 0:
+        raise ValueError(f"{name}: must be one number, got shape {a.shape}")
+    return float(a)
 
 
 # ---- selection ----------------------------------------------------------------------------------
@@ -245,12 +287,7 @@ def select(
     is left out. progress(fraction) is called about ten times a second; returning False stops with the best so far. A
     ``BandwidthWarning`` says if the criterion is least at an end of the curve, or if the search did not converge.
     """
-    x, y = (at_most_two_dimensions(name, numbers(name, a)).astype(np.float64) for name, a in (("x", x), ("y", y)))
-    for name, a in (("x", x), ("y", y)):
-        for count, what in zip(a.shape, ("row", "column")):
-            if count == 0:
-                raise ValueError(f"{name}: must have at least one {what}, got 0")
-        refuse_not_finite(name, a)
+    x, y = _table("x", x), _table("y", y)
     if len(y) != len(x):
         raise ValueError(f"y: must have {len(x)} rows to match x, got {len(y)}")
     weight = None if sample_weight is None else checked_weights(sample_weight, len(x))

@@ -66,6 +66,8 @@ class _NadarayaWatson(BaseEstimator):
                 return rules.scott(X, weight)
             if self.bandwidth == "silverman":
                 return rules.silverman(X, weight)
+            if self.bandwidth == "dpill":
+                return self._plug_in(X, values, weight)
             if self.bandwidth in _CRITERIA:
                 if len(X) < 2:
                     raise ValueError(
@@ -76,7 +78,7 @@ class _NadarayaWatson(BaseEstimator):
                 self.bandwidth_at_bound_ = self.selection_.at_bound
                 return self.selection_.bandwidth
             raise ValueError(
-                "bandwidth: must be a number, an array, 'loo', 'gcv', 'aicc', 'scott' or 'silverman',"
+                "bandwidth: must be a number, an array, 'loo', 'gcv', 'aicc', 'scott', 'silverman' or 'dpill',"
                 f" got {self.bandwidth!r}"
             )
         h = numbers("bandwidth", self.bandwidth).astype(np.float64)
@@ -85,6 +87,17 @@ class _NadarayaWatson(BaseEstimator):
         if not np.all(np.isfinite(h) & (h > 0)):
             raise ValueError(f"bandwidth: must be finite and > 0, got {self.bandwidth!r}")
         return np.broadcast_to(h, columns).copy()
+
+    @staticmethod
+    def _plug_in(X: np.ndarray, values: np.ndarray, weight: Any) -> np.ndarray:
+        if X.shape[1] != 1 or values.shape[1] != 1:
+            raise ValueError(
+                "bandwidth: 'dpill' is for one feature and one target,"
+                f" got {X.shape[1]} and {values.shape[1]}; 'loo' serves any number"
+            )
+        if weight is not None:
+            raise ValueError("bandwidth: 'dpill' knows no sample_weight; 'loo' does")
+        return np.array([rules.dpill(X, values)])
 
     def _queries(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
@@ -124,10 +137,11 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
 
     Parameters
     ----------
-    bandwidth : float, array of one per feature, "loo", "gcv", "aicc", "scott" or "silverman"
+    bandwidth : float, array of one per feature, "loo", "gcv", "aicc", "scott", "silverman" or "dpill"
         Standard deviation of the kernel, in the unit of the features. "loo", "gcv" and "aicc" learn one per feature: the
         least leave-one-out error, generalised cross-validation or corrected Akaike criterion
-        (``attnpool.bandwidth.select``); the others are rules of thumb.
+        (``attnpool.bandwidth.select``); "scott" and "silverman" are rules of thumb, "dpill" is the plug-in rule for one
+        feature and one target, without sample_weight (``attnpool.bandwidth.dpill``).
     n_jobs : int or None
         Threads, as in scikit-learn; None: what ATTNPOOL_NUM_THREADS or OpenMP say. Results do not depend on it.
 

@@ -24,7 +24,7 @@ void append_row(std::vector<double>& to, MatrixView<const T> from, std::size_t r
 
 template <class T>
 WeightedRows weighted_rows(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
-                           const char* purpose) {
+                           const char* purpose, std::size_t least) {
   if (!key_weights.empty() && key_weights.size() != keys.rows)
     bad_argument("key_weights",
                  "must have one entry per key = " + to_string(keys.rows) + ", got " + to_string(key_weights.size()));
@@ -45,15 +45,15 @@ WeightedRows weighted_rows(MatrixView<const T> keys, MatrixView<const T> values,
     data.origin.push_back(k);
     ++data.rows;
   }
-  if (data.rows < 2)
-    bad_argument("keys",
-                 std::string(purpose) + " needs at least two rows of positive weight, got " + to_string(data.rows));
+  if (data.rows < least)
+    bad_argument("keys", std::string(purpose) + " needs at least " + (least == 1 ? "one row" : "two rows") +
+                             " of positive weight, got " + to_string(data.rows));
   return data;
 }
 
 template WeightedRows weighted_rows(MatrixView<const float>, MatrixView<const float>, std::span<const double>,
-                                    const char*);
+                                    const char*, std::size_t);
 template WeightedRows weighted_rows(MatrixView<const double>, MatrixView<const double>, std::span<const double>,
-                                    const char*);
+                                    const char*, std::size_t);
 
 }  // namespace attnpool::detail

@@ -20,9 +20,10 @@ struct WeightedRows {
 };
 
 // Throws std::invalid_argument that names the entry for keys and values that are not finite, weights that are negative, not
-// finite or of another number than the keys, and fewer than two rows of positive weight; `purpose` begins that message.
+// finite or of another number than the keys, and fewer than `least` (one or two) rows of positive weight; `purpose`
+// begins that message.
 template <class T>
 WeightedRows weighted_rows(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
-                           const char* purpose);
+                           const char* purpose, std::size_t least = 2);
 
 }  // namespace attnpool::detail

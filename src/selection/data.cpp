@@ -25,8 +25,9 @@ int exponent_of(const std::vector<double>& x) {
   return largest > 0 ? std::ilogb(largest) + 1 : 0;
 }
 
-// x less its median, divided by 2^exponent so that it reaches 1; 0 for a constant column. The difference of the raw
-// numbers may overflow, so they are scaled first, which is exact.
+}  // namespace
+
+// The difference of the raw numbers may overflow, so they are scaled first, which is exact.
 int bring_to_size(std::vector<double>& x) {
   const int power = exponent_of(x);
   for (double& value : x) value = std::ldexp(value, -power);
@@ -43,6 +44,8 @@ std::vector<double> column(const std::vector<double>& matrix, std::size_t cols, 
   for (std::size_t i = c; i < matrix.size(); i += cols) x.push_back(matrix[i]);
   return x;
 }
+
+namespace {
 
 void put_column(std::vector<double>& matrix, std::size_t cols, std::size_t c, const std::vector<double>& x, int shift) {
   for (std::size_t i = 0; i < x.size(); ++i) matrix[i * cols + c] = std::ldexp(x[i], shift);

@@ -33,6 +33,12 @@ template <class T>
 SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
                              bool one_unit);
 
+// Column c of a row-major matrix.
+std::vector<double> column(const std::vector<double>& matrix, std::size_t cols, std::size_t c);
+
+// Subtracts the median and divides by 2^exponent, so that x reaches 1; returns the exponent. A constant column becomes 0.
+int bring_to_size(std::vector<double>& x);
+
 // The smallest positive one of standard deviation, 1.4826 * median absolute deviation and interquartile range / 1.349 of
 // each dimension, 0 if it is constant. An outlier moves the first only; many ties make the others 0.
 std::vector<double> robust_spreads(const SelectionData& data);

@@ -68,5 +68,29 @@ refuse("--epochs: is for --method descent", "fit", MOTORCYCLE, *XY, "--model", "
 refuse("--scalar: is for --method select", "fit", MOTORCYCLE, *XY, "--model", "d.json", "--method", "descent", "--scalar")
 refuse("--criterion: is for --method select, which --lr rules out", "fit", MOTORCYCLE, *XY, "--model", "d.json", "--lr", "1",
        "--criterion", "gcv")
+# ---- rules: the bandwidths of R (sd(x) * 133^(-1/5) and KernSmooth's dpill), and the loss that they leave
+for method, bandwidth in (("scott", 4.93813111229421), ("silverman", 5.23058620436692), ("dpill", 1.44525836557079)):
+    text = succeed("fit", MOTORCYCLE, *XY, "--model", "r.json", "--method", method).decode()
+    check(f"rule       {method}\ncriterion  " in text and "(leave-one-out)\nfit        tr H " in text, text)
+    ruled = json.loads(succeed("fit", MOTORCYCLE, *XY, "--model", "r.json", "--method", method, "--json"))
+    check_equal((ruled["method"], ruled["stop"], json.loads(read("r.json"))["w"]), (method, "rule", ruled["w"]), method)
+    check(math.isclose(ruled["bandwidth"][0], bandwidth, rel_tol=1e-9), ruled)
+    summary = json.loads(succeed("summary", "r.json", "--json"))
+    check(math.isclose(ruled["leave_one_out"], summary["leave_one_out"]) and ruled["leave_one_out"] > report["value"], ruled)
+check_equal(len(json.loads(succeed("fit", "two.csv", "--x", "a,b", "--y", "y", "--model", "r.json", "--method", "scott", "--json"))["w"]),
+            2, "one per column")
+write("grouped.csv", "g,x,y\n" + "".join(f"{'ab'[i % 2]},{i / 50},{math.sin(i / 8) + (i * 53 % 17) / 34}\n" for i in range(100)))
+groups = json.loads(succeed("fit", "grouped.csv", "--x", "x", "--y", "y", "--group", "g", "--model", "r.json", "--method", "dpill", "--json"))
+check_equal([(entry["group"], entry["method"], len(entry["w"])) for entry in groups["groups"]], [("a", "dpill", 1), ("b", "dpill", 1)], "groups")
+refuse("--lr: is for --method descent", "fit", MOTORCYCLE, *XY, "--model", "r.json", "--method", "dpill", "--lr", "1")
+refuse("--criterion: is for --method select", "fit", MOTORCYCLE, *XY, "--model", "r.json", "--method", "scott", "--criterion", "gcv")
+refuse("--method dpill: is for one x and one y column, got 2 x columns and 1 y column", "fit", "two.csv", "--x", "a,b", "--y", "y",
+       "--model", "r.json", "--method", "dpill")
+refuse("--key-weights: not with --method dpill", "fit", "two.csv", "--x", "a", "--y", "y", "--key-weights", "b", "--model", "r.json",
+       "--method", "dpill")
+write("short.csv", "x,y\n1,2\n2,3\n3,5\n")
+short = run("fit", "short.csv", "--x", "x", "--y", "y", "--model", "r.json", "--method", "dpill")
+check_equal((short.returncode, short.stderr),
+            (3, b"attnpool: --method dpill: x: the plug-in rule needs at least 6 rows after trimming, got 3\n"), "too short")
 refuse("--curve: not with --group", "fit", "two.csv", "--x", "a", "--y", "y", "--group", "b", "--model", "d.json", "--curve", "c.csv")
 leave()

@@ -236,6 +236,25 @@ static void selecting(void) {
   attnpool_selection_destroy(selection);
 }
 
+static void ruling(void) {
+  const attnpool_in_f64 x = column(times), y = column(accelerations);
+  attnpool_rule_options options = attnpool_rule_options_default();
+  attnpool_plug_in_options settings = attnpool_plug_in_options_default();
+  double bandwidth = 0;
+  OK(attnpool_scott_f64(x, NULL, &bandwidth));
+  CHECK(near(bandwidth, 4.9381311, 1e-7));
+  OK(attnpool_silverman_f64(x, &options, &bandwidth));
+  CHECK(near(bandwidth, 5.2305862, 1e-7));
+  OK(attnpool_ruppert_sheather_wand_f64(x, y, NULL, &bandwidth));
+  CHECK(near(bandwidth, 1.4452583656, 1e-9)); /* dpill() of R's KernSmooth */
+  settings.trim = 0.1;
+  OK(attnpool_ruppert_sheather_wand_f64(x, y, &settings, &bandwidth));
+  CHECK(near(bandwidth, 1.4507220500, 1e-9));
+  settings.trim = 1;
+  CHECK(attnpool_ruppert_sheather_wand_f64(x, y, &settings, &bandwidth) == ATTNPOOL_INVALID_ARGUMENT);
+  CHECK(strcmp(attnpool_last_error(), "trim: must be in [0, 0.5), got 1") == 0);
+}
+
 static void inferring(void) {
   const attnpool_in_f64 x = column(times), y = column(accelerations);
   const double inverse = 1 / 0.9138289, at[] = {20, 1000};
@@ -338,6 +357,7 @@ int main(int argc, char** argv) {
   states();
   fitting();
   selecting();
+  ruling();
   inferring();
   cancelling();
   older_and_newer();

@@ -46,20 +46,29 @@ const std::vector<std::string> of_descent = {"--w0",        "--lr",   "--epochs"
                                              "--history"},
                                of_selection = {"--criterion", "--scalar", "--curve", "--plot-curve"};
 
-/// Selection, unless --method or an option of the descent asks for that.
-bool selects(const FitArguments& arguments) {
+/// The --method: select, unless an option of the descent asks for that. Refuses options of another method.
+std::string method_of(const FitArguments& arguments) {
   const auto given = [&](const std::vector<std::string>& options) {
     for (const std::string& option : options)
       if (arguments.has(option)) return option;
     return std::string();
   };
   const std::string descent = given(of_descent), selection = given(of_selection);
-  const bool selected = arguments.method.empty() ? descent.empty() : arguments.method == "select";
-  const std::string& stray = selected ? descent : selection;
-  if (!stray.empty())
-    throw UsageError(stray + ": is for --method " + (selected ? "descent" : "select") +
+  const std::string method = !arguments.method.empty() ? arguments.method : descent.empty() ? "select" : "descent";
+  if (!descent.empty() && method != "descent") throw UsageError(descent + ": is for --method descent");
+  if (!selection.empty() && method != "select")
+    throw UsageError(selection + ": is for --method select" +
                      (arguments.method.empty() ? ", which " + descent + " rules out" : ""));
-  return selected;
+  return method;
+}
+
+/// The plug-in rule is for one column of each, and knows no weights.
+void check_plug_in(const FitArguments& arguments) {
+  const std::size_t x = names_argument("--x", arguments.x).size(), y = names_argument("--y", arguments.y).size();
+  if (x != 1 || y != 1)
+    throw UsageError("--method dpill: is for one x and one y column, got " + plural(x, "x column") + " and " +
+                     plural(y, "y column"));
+  if (!arguments.key_weights.empty()) throw UsageError("--key-weights: not with --method dpill");
 }
 
 FitOptions checked_descent(const FitArguments& arguments, std::size_t dims) {
@@ -83,7 +92,10 @@ FitOptions checked_descent(const FitArguments& arguments, std::size_t dims) {
 
 TrainingOptions checked_options(const FitArguments& arguments, std::size_t dims) {
   TrainingOptions options;
-  options.selects = selects(arguments);
+  const std::string method = method_of(arguments);
+  options.selects = method == "select";
+  if (!options.selects && method != "descent") options.rule = method;
+  if (method == "dpill") check_plug_in(arguments);
   options.criterion = from_string<Criterion>(arguments.criterion);
   options.per_dimension = !arguments.scalar;
   options.descent = checked_descent(arguments, dims);
@@ -160,7 +172,7 @@ void record(const std::vector<Training>& trainings, Model& model) {
   model.loss = trainings.front().options.loss;
   model.leave_one_out = trainings.front().options.leave_one_out;
   for (const Training& training : trainings) {
-    model.loss_before += training.selection ? training.result.loss : loss_before(training);
+    model.loss_before += training.selection || training.summary ? training.result.loss : loss_before(training);
     model.loss_after += training.result.loss;
     model.stop = stop_of(training);
   }
@@ -277,10 +289,11 @@ void add_fit(CLI::App& program, Command& chosen) {
   arguments->has = [command](const std::string& option) { return command->count(option) > 0; };
   command
       ->add_option("--method", arguments->method,
-                   "select: the w with the least criterion of all; descent: gradient descent as in the book's chapter "
-                   "(default: select, or descent if one of its options is given)")
-      ->type_name("select|descent")
-      ->check(CLI::IsMember({"select", "descent"}));
+                   "select: the w with the least criterion of all; descent: gradient descent as in the book's chapter; "
+                   "scott, silverman: rules of thumb; dpill: the plug-in rule of Ruppert, Sheather and Wand, for one x "
+                   "and one y column (default: select, or descent if one of its options is given)")
+      ->type_name("select|descent|scott|silverman|dpill")
+      ->check(CLI::IsMember({"select", "descent", "scott", "silverman", "dpill"}));
   command
       ->add_option(
           "--criterion", arguments->criterion,

@@ -6,6 +6,7 @@
 
 #include "base/errors.hpp"
 #include "base/number.hpp"
+#include "commands/inference.hpp"
 #include "display/progress.hpp"
 
 namespace attnpool::program {
@@ -73,6 +74,13 @@ nlohmann::ordered_json json_of(const Selection& selection) {
           {"residual_error", selection.residual_error}};
 }
 
+/// of: a Selection or a FitSummary.
+template <class Of>
+std::string fit_line(const Of& of) {
+  return "fit        tr H " + to_short_text(of.trace) + ", R squared " + to_short_text(of.r_squared) +
+         ", residual standard error " + to_short_text(of.residual_error) + "\n";
+}
+
 std::string text_of(const Training& training, const Selection& selection, const std::vector<std::string>& x) {
   std::ostringstream text;
   text << "criterion  " << to_short_text(selection.value) << " (" << to_string(training.criterion) << "), "
@@ -83,9 +91,7 @@ std::string text_of(const Training& training, const Selection& selection, const 
   if (selection.minima.size() > 5) text << "           and " << selection.minima.size() - 5 << " more\n";
   if (const std::string list = unhelpful(training, x); !list.empty())
     text << "no help    " << list << ": w = 0, the prediction does not depend on it\n";
-  text << "fit        tr H " << to_short_text(selection.trace) << ", R squared " << to_short_text(selection.r_squared)
-       << ", residual standard error " << to_short_text(selection.residual_error) << "\n"
-       << "search     " << plural(selection.evaluations, "evaluation") << ", "
+  text << fit_line(selection) << "search     " << plural(selection.evaluations, "evaluation") << ", "
        << (selection.cancelled   ? "cancelled"
            : selection.converged ? "converged"
                                  : "not converged")
@@ -101,6 +107,7 @@ double loss_before(const Training& training) {
 }
 
 std::string stop_of(const Training& training) {
+  if (training.summary) return "rule";
   if (!training.selection) return to_string(training.result.stop);
   return training.selection->cancelled ? "cancelled" : training.selection->converged ? "converged" : "not converged";
 }
@@ -144,7 +151,9 @@ nlohmann::ordered_json json_of(const Training& training, const std::vector<std::
       {"rows", training.rows},
       {"w", training.result.w},
       {"bandwidth", bandwidths(training.result.w)},
-      {"method", training.selection ? "select" : "descent"},
+      {"method", training.selection ? "select"
+                 : training.summary ? training.rule
+                                    : "descent"},
       {"at_bound", training.at_bound},
       {"stop", stop_of(training)},
   };
@@ -152,6 +161,10 @@ nlohmann::ordered_json json_of(const Training& training, const std::vector<std::
     object.update(json_of(*training.selection));
     object["criterion"] = to_string(training.criterion);
     object["no_help"] = unhelpful(training, x);
+    return object;
+  }
+  if (training.summary) {
+    object.update(to_json(*training.summary));
     return object;
   }
   object.update({
@@ -177,6 +190,12 @@ std::string text_report(const Training& training, const std::vector<std::string>
   text << "w          " << exact(result.w) << "\nbandwidth  " << exact(bandwidths(result.w)) << "\n";
   if (training.selection) {
     text << text_of(training, *training.selection, x);
+    return text.str();
+  }
+  if (training.summary) {
+    text << "rule       " << training.rule << "\ncriterion  " << to_short_text(training.summary->leave_one_out)
+         << " (leave-one-out)\n"
+         << fit_line(*training.summary);
     return text.str();
   }
   const std::size_t epochs = result.losses.empty() ? 0 : result.losses.size() - 1;

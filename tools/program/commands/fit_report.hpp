@@ -9,10 +9,10 @@
 /// What `attnpool fit` tells about a training.
 namespace attnpool::program {
 
-/// The loss at the first w; NaN if a descent was stopped before, or w was selected.
+/// The loss at the first w; NaN if a descent was stopped before, or w was not learnt by one.
 double loss_before(const Training& training);
 
-/// "converged", "not converged", "cancelled", or how else a descent ended.
+/// "converged", "not converged", "cancelled", "rule" where nothing was searched, or how else a descent ended.
 std::string stop_of(const Training& training);
 
 /// Says on standard error what the user must know about how training ended, and returns the exit code.

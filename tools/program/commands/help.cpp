@@ -37,6 +37,8 @@ judges by generalised cross-validation or the corrected Akaike criterion instead
 the curve. A column that does not help to predict gets w = 0. A bandwidth at an end of the curve is said to be
 at a bound: the data then do not determine one in between.
 
+--method scott, silverman or dpill takes the bandwidth of a rule and searches nothing.
+
 --method descent, or any of its options (--lr, --epochs, --w0, --loss, ...), learns w by gradient descent instead.
 )"},
     Topic{"inference", "Standard errors, bands, slopes, and what they mean", R"(

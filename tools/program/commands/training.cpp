@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
+#include "base/errors.hpp"
 #include "display/progress.hpp"
 
 namespace attnpool::program {
@@ -116,14 +118,49 @@ Training selected(const Data& data, Precision precision, const TrainingOptions& 
   return training;
 }
 
+std::vector<double> bandwidths_by(const std::string& rule, MatrixView<const double> keys,
+                                  MatrixView<const double> values, const std::vector<double>& key_weights) {
+  if (rule == "scott") return scott<double>(keys, {.key_weights = key_weights});
+  if (rule == "silverman") return silverman<double>(keys, {.key_weights = key_weights});
+  try {
+    return {ruppert_sheather_wand<double>(keys, values)};
+  } catch (const std::invalid_argument& e) {
+    std::string message = e.what();
+    for (const auto& [ours, theirs] : {std::pair{"keys:", "x:"}, {"values:", "y:"}})
+      if (message.starts_with(ours)) message.replace(0, std::strlen(ours), theirs);
+    throw DataError("--method " + rule + ": " + message);
+  }
+}
+
+Training ruled(const Data& data, Precision precision, const TrainingOptions& asked) {
+  const auto keys = converted<double>(data.keys, "the x columns", middles(data.keys)),
+             values = converted<double>(data.values, "the y columns");
+  if (precision == Precision::float_) {
+    converted<float>(data.keys, "the x columns", middles(data.keys));
+    converted<float>(data.values, "the y columns");
+  }
+  Training training;
+  training.options = asked.descent;
+  training.rule = asked.rule;
+  for (const double h : bandwidths_by(asked.rule, keys.view(), values.view(), data.key_weights))
+    training.result.w.push_back(1 / h);
+  training.summary = Inference(keys.view(), values.view(), Gaussian(training.result.w),
+                               {.key_weights = data.key_weights, .threads = asked.descent.threads})
+                         .summary();
+  training.result.loss = training.summary->leave_one_out;
+  training.result.stop = FitStop::converged;
+  return training;
+}
+
 }  // namespace
 
 double first_w(const Data& data) { return rule_start(data); }
 
 Training train(const Data& data, Precision precision, TrainingOptions options, bool quiet) {
   options.descent.key_weights = data.key_weights;
-  Training training =
-      options.selects ? selected(data, precision, options, quiet) : descended(data, precision, options, quiet);
+  Training training = !options.rule.empty() ? ruled(data, precision, options)
+                      : options.selects     ? selected(data, precision, options, quiet)
+                                            : descended(data, precision, options, quiet);
   training.rows = data.keys.rows;
   return training;
 }

@@ -7,11 +7,12 @@
 #include "io/model.hpp"
 #include "io/table.hpp"
 
-/// Finding w: by selection, or by gradient descent as in the book's chapter.
+/// Finding w: by selection, by a rule, or by gradient descent as in the book's chapter.
 namespace attnpool::program {
 
 struct TrainingOptions {
   bool selects = true;
+  std::string rule;  ///< "", or which rule gives w: "scott", "silverman" or "dpill"
   Criterion criterion = Criterion::leave_one_out;
   bool per_dimension = true;
   FitOptions descent;  ///< threads and leave_one_out serve both
@@ -28,7 +29,9 @@ struct Training {
   Criterion criterion = Criterion::leave_one_out;
   FitOptions options;                  ///< of a descent, with the w and the rate that it began with
   FitResult result;                    ///< of a selection: w, its leave-one-out loss, and how it ended
-  std::optional<Selection> selection;  ///< unless w was learnt by descent
+  std::optional<Selection> selection;  ///< if w was selected
+  std::string rule;                    ///< that gave w, or ""
+  std::optional<FitSummary> summary;   ///< of the fit by a rule
   std::string at_bound;  ///< "", or "smallest" or "largest": no bandwidth between the ends of the curve is better
 };
 
