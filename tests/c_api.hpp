@@ -31,6 +31,7 @@ struct C<float> {
   static constexpr auto loss_gradient = attnpool_loss_gradient_f32;
   static constexpr auto fit = attnpool_fit_f32;
   static constexpr auto select = attnpool_select_bandwidth_f32;
+  static constexpr auto select_batch = attnpool_select_bandwidth_batch_f32;
   static constexpr auto infer = attnpool_infer_f32;
   static constexpr auto create = attnpool_pool_state_create_f32;
   static constexpr auto update = attnpool_pool_state_update_f32;
@@ -55,6 +56,7 @@ struct C<double> {
   static constexpr auto loss_gradient = attnpool_loss_gradient_f64;
   static constexpr auto fit = attnpool_fit_f64;
   static constexpr auto select = attnpool_select_bandwidth_f64;
+  static constexpr auto select_batch = attnpool_select_bandwidth_batch_f64;
   static constexpr auto infer = attnpool_infer_f64;
   static constexpr auto create = attnpool_pool_state_create_f64;
   static constexpr auto update = attnpool_pool_state_update_f64;

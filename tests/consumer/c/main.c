@@ -236,6 +236,21 @@ static void selecting(void) {
   attnpool_selection_destroy(selection);
 }
 
+static void selecting_for_each(void) {
+  const attnpool_in_f64 x = column(times), y = column(accelerations);
+  const size_t offsets[] = {0, 60, POINTS};
+  attnpool_selection *both[2] = {NULL, NULL}, *alone = NULL;
+  OK(attnpool_select_bandwidth_batch_f64(2, offsets, x, y, NULL, both));
+  OK(attnpool_select_bandwidth_f64((attnpool_in_f64){x.data, 60, 1, x.row_stride},
+                                   (attnpool_in_f64){y.data, 60, 1, y.row_stride}, NULL, &alone));
+  CHECK(both[0]->w[0] == alone->w[0] && both[0]->value == alone->value && both[1]->w[0] != alone->w[0]);
+  attnpool_selection_destroy(alone);
+  attnpool_selection_destroy(both[0]);
+  attnpool_selection_destroy(both[1]);
+  CHECK(attnpool_select_bandwidth_batch_f64(2, NULL, x, y, NULL, both) == ATTNPOOL_INVALID_ARGUMENT && both[0] == NULL);
+  CHECK(strcmp(attnpool_last_error(), "keys: must have a multiple of count = 2 rows, got 133") == 0);
+}
+
 static void inferring(void) {
   const attnpool_in_f64 x = column(times), y = column(accelerations);
   const double inverse = 1 / 0.9138289, at[] = {20, 1000};
@@ -338,6 +353,7 @@ int main(int argc, char** argv) {
   states();
   fitting();
   selecting();
+  selecting_for_each();
   inferring();
   cancelling();
   older_and_newer();
