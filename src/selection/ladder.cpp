@@ -14,6 +14,9 @@ namespace attnpool::detail {
 // Squared distances to the nearest other key up to which differences of squares keep nine digits.
 constexpr double most_relative = 1e5;
 
+// 2^-e; exp2 takes its time over what underflows.
+static double power_of(double e) { return e < 1080 ? std::exp2(-e) : 0; }
+
 bool Ladder::serves(const SelectionData& data) {
   if (data.dims != 1) return false;
   const auto [least, most] = std::minmax_element(data.weights.begin(), data.weights.end());
@@ -134,7 +137,7 @@ void Ladder::answer_block(const std::vector<std::size_t>& places, std::size_t fi
       }
       const double own = weights_[place], own_value = weighted_values_[v][place];
       const double value = data_.values[row * data_.cols + v];
-      double relative = std::exp2(-block.nearest[i]);  // that of the nearest other key's weight to one at the query
+      double relative = power_of(block.nearest[i]);  // that of the nearest other key's weight to one at the query
       for (std::size_t s = 0; s < ladder_steps; ++s) {
         const double others = sums[2 * s * ladder_lanes + i] - own;
         const double error = (sums[(2 * s + 1) * ladder_lanes + i] - own_value) / others - value;
@@ -171,7 +174,7 @@ void Ladder::answer_rung(const std::vector<std::size_t>& places, std::size_t fir
       const double own = weights_[place], others = of[0] - own;
       const double mean = (of[1] - weighted_values_[v][place]) / others;
       const double error = mean - data_.values[row * data_.cols + v];
-      const double rest = rest_of(others * std::exp2(-block.nearest[i]), own);
+      const double rest = rest_of(others * power_of(block.nearest[i]), own);
       double* term = terms.data() + width * row;
       term[0] += error * error;
       term[1] += error * rest * (error * rest);
