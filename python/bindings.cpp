@@ -1,41 +1,22 @@
 // attnpool._core: the library on two-dimensional NumPy arrays. Making such arrays out of whatever the caller has is the
 // work of attnpool/_arrays.py; what stands here refuses anything else, releases the GIL and answers Ctrl-C.
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
+#include "bindings.hpp"
+
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <attnpool/attnpool.hpp>
 #include <chrono>
 #include <cstring>
 #include <functional>
 #include <mutex>
 #include <optional>
 
-namespace py = pybind11;
-using namespace py::literals;
-using attnpool::MatrixView;
-
+namespace attnpool_python {
 namespace {
 
-// ---- arrays -------------------------------------------------------------------------------------
+using namespace py::literals;
 
-// array as a view; its dtype must be T, its rows contiguous.
-template <class T>
-MatrixView<const T> input(const char* name, const py::array& array) {
-  if (!py::isinstance<py::array_t<T>>(array) || array.ndim() != 2)
-    throw py::type_error(std::string(name) + ": must be a matrix of one dtype");
-  const py::ssize_t rows = array.shape(0), cols = array.shape(1), item = sizeof(T);
-  if (rows == 0 || cols == 0)
-    return {static_cast<const T*>(array.data()), static_cast<std::size_t>(rows), static_cast<std::size_t>(cols)};
-  const bool contiguous_rows = cols <= 1 || array.strides(1) == item;
-  const py::ssize_t stride = rows <= 1 ? cols * item : array.strides(0);
-  const bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
-  if (!contiguous_rows || stride % item != 0 || stride < cols * item || !aligned)
-    throw py::type_error(std::string(name) + ": rows must be contiguous");
-  return {static_cast<const T*>(array.data()), static_cast<std::size_t>(rows), static_cast<std::size_t>(cols),
-          static_cast<std::size_t>(stride / item)};
-}
+// ---- arrays -------------------------------------------------------------------------------------
 
 template <class T>
 MatrixView<T> output(const char* name, py::array& array) {
@@ -113,16 +94,6 @@ class SignalWatch {
  private:
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
-
-template <class F>
-void without_gil(F&& compute) {
-  try {
-    py::gil_scoped_release release;
-    compute();
-  } catch (const attnpool::Cancelled&) {
-    throw py::error_already_set();  // what SignalWatch found
-  }
-}
 
 // CallOptions to go about a call. key_weights: one number per row of all keys, or none at all.
 class CallOptions {
@@ -358,41 +329,6 @@ py::dict fit(const py::array& keys, const py::array& values, const std::vector<d
                   "stop"_a = attnpool::to_string(result.stop));
 }
 
-py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<double>& values,
-                          const std::string& criterion, bool per_dimension,
-                          const std::optional<std::vector<double>>& key_weights, int threads,
-                          const py::object& progress) {
-  attnpool::SelectionOptions o;
-  o.criterion = attnpool::from_string<attnpool::Criterion>(criterion);
-  o.per_dimension = per_dimension;
-  if (key_weights) o.key_weights = *key_weights;
-  o.threads = threads;
-  o.progress = [&](double fraction) {
-    py::gil_scoped_acquire gil;
-    if (PyErr_CheckSignals() != 0) return false;
-    if (progress.is_none()) return true;
-    try {
-      return progress(fraction).ptr() != Py_False;
-    } catch (py::error_already_set& e) {
-      e.restore();
-      return false;
-    }
-  };
-  const auto k = input<double>("keys", keys), v = input<double>("values", values);
-  attnpool::Selection s;
-  without_gil([&] { s = attnpool::select_bandwidth<double>(k, v, o); });
-  if (PyErr_Occurred()) throw py::error_already_set();
-  py::list curve, minima;
-  for (const auto& point : s.curve) curve.append(py::make_tuple(point.factor, point.value, point.estimated));
-  for (const auto& minimum : s.minima) minima.append(py::make_tuple(minimum.w, minimum.value));
-  return py::dict("w"_a = s.w, "value"_a = s.value, "rule_w"_a = s.rule_w, "rule_value"_a = s.rule_value,
-                  "scale"_a = s.scale, "curve"_a = curve, "minima"_a = minima,
-                  "at_bound"_a = attnpool::to_string(s.bound), "converged"_a = s.converged, "cancelled"_a = s.cancelled,
-                  "evaluations"_a = s.evaluations, "leave_one_out"_a = s.leave_one_out, "gcv"_a = s.gcv,
-                  "aicc"_a = s.aicc, "trace"_a = s.trace, "r_squared"_a = s.r_squared,
-                  "residual_error"_a = s.residual_error);
-}
-
 std::vector<double> rule_of_thumb(const py::array_t<double>& keys,
                                   const std::optional<std::vector<double>>& key_weights, bool scaled, bool silverman) {
   attnpool::RuleOptions o;
@@ -545,8 +481,10 @@ py::dict config() {
 }
 
 }  // namespace
+}  // namespace attnpool_python
 
 PYBIND11_MODULE(_core, m) {
+  using namespace attnpool_python;
   using attnpool::KeyRange;
   py::class_<KeyRange>(m, "KeyRange", "Which keys a query may see: always one interval, minus at most one key.")
       .def_static("all", &KeyRange::all, "Every key.")
@@ -582,7 +520,6 @@ PYBIND11_MODULE(_core, m) {
   m.def("pool_gradient", &pool_gradient);
   m.def("loss_gradient", &loss_gradient);
   m.def("fit", &fit);
-  m.def("select_bandwidth", &select_bandwidth);
   m.def("rule_of_thumb", &rule_of_thumb);
   m.def("plug_in", &plug_in);
   m.def("infer", &infer);
@@ -593,6 +530,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("save_model", &save_model);
   m.def("tiling", &tiling);
   m.def("config", &config);
+  bind_selection(m);
   bind_state<float>(m, "PoolState32");
   bind_state<double>(m, "PoolState64");
 }

@@ -33,13 +33,47 @@ inline void ladder_group(const LadderTask& task, std::size_t lane) {
     }
 }
 
-// Two registers of queries where there are 32 registers.
-inline void ladder(const LadderTask& task) noexcept {
+// One bandwidth, and sums of e times weights and values beside theirs.
+template <int R>
+inline void rung_group(const LadderTask& task, std::size_t lane) {
   constexpr std::size_t N = Lanes<double>::size;
+  const Lanes<double> scale(task.scale), most(ladder_exponent), zero(0.0);
+  Lanes<double> query[R], nearest[R], sums[4][R];
+  for (int r = 0; r < R; ++r) {
+    query[r] = load_lanes(task.queries + lane + r * N);
+    nearest[r] = zero - load_lanes(task.nearest + lane + r * N);
+    for (auto& sum : sums) sum[r] = zero;
+  }
+  for (std::size_t k = 0; k < task.key_count; ++k) {
+    const Lanes<double> key(task.keys[k]), a(task.weights[k]), b(task.values[k]);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Lanes<double> delta = (query[r] - key) * scale;
+      const Lanes<double> e = min(max(fma(delta, delta, nearest[r]), zero), most);
+      const Lanes<double> w = exp2_of_minus<double>(e), of_exponent = w * e;
+      sums[0][r] = fma(w, a, sums[0][r]);
+      sums[1][r] = fma(w, b, sums[1][r]);
+      sums[2][r] = fma(of_exponent, a, sums[2][r]);
+      sums[3][r] = fma(of_exponent, b, sums[3][r]);
+    }
+  }
+  for (std::size_t s = 0; s < 4; ++s)
+    for (int r = 0; r < R; ++r) store_lanes(task.sums + s * ladder_lanes + lane + r * N, sums[s][r]);
+}
+
+// Two registers of queries where there are 32 registers.
 #if defined(__AVX512F__) || defined(__aarch64__)
-  constexpr int R = 2;
+constexpr int ladder_registers = 2;
 #else
-  constexpr int R = 1;
+constexpr int ladder_registers = 1;
 #endif
-  for (std::size_t lane = 0; lane < ladder_lanes; lane += R * N) ladder_group<R>(task, lane);
+
+inline void ladder(const LadderTask& task) noexcept {
+  constexpr std::size_t step = ladder_registers * Lanes<double>::size;
+  for (std::size_t lane = 0; lane < ladder_lanes; lane += step) ladder_group<ladder_registers>(task, lane);
+}
+
+inline void rung(const LadderTask& task) noexcept {
+  constexpr std::size_t step = ladder_registers * Lanes<double>::size;
+  for (std::size_t lane = 0; lane < ladder_lanes; lane += step) rung_group<ladder_registers>(task, lane);
 }

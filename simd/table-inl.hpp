@@ -67,6 +67,6 @@ constexpr detail::Routines<T> routines() {
 
 extern const detail::RoutineTable table;
 constinit const detail::RoutineTable table = {
-    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder};
+    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung};
 
 }  // namespace attnpool::ATTNPOOL_ISA

@@ -163,6 +163,7 @@ struct GridRoutines {
 // One-dimensional keys in ascending order near a block of ladder_lanes queries, which are keys themselves. With e the smaller of
 // ladder_exponent and the squared difference in units of the exponent less `nearest`, that of the nearest other key, sums
 // [step][2][lane] are those of weights * 2^-(2^step e) and values * 2^-(2^step e). A query's own key counts with e = 0.
+// A rung is the first step alone with its derivative: [0][2][lane] the same sums, [1][2][lane] those of each term times e.
 inline constexpr std::size_t ladder_lanes = 16, ladder_steps = 5;
 // 2^-60 does not count beside the nearest key's 1, and 2^-(16 * 60) is a normal number still.
 inline constexpr double ladder_exponent = 60;
@@ -182,6 +183,7 @@ struct RoutineTable {
   Routines<double> f64;
   GridRoutines grid;
   void (*ladder)(const LadderTask&) noexcept;
+  void (*rung)(const LadderTask&) noexcept;
 };
 
 }  // namespace attnpool::detail

@@ -335,6 +335,33 @@ TEST_P(CApiBits, RulesAreTheirNamesakes) {
   });
 }
 
+TEST_P(CApiBits, SelectBandwidthBatchIsItsNamesake) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    const Problem<T> problem = strided_motorcycle<T>();  // 133 = 7 * 19 rows
+    const std::vector<std::size_t> uneven{0, 40, 45, 133};
+    for (const bool has_offsets : {false, true}) {
+      const std::size_t count = has_offsets ? 3 : 7;
+      const std::vector<Selection> want = has_offsets
+                                              ? select_bandwidth_batch<T>(uneven, problem.keys, problem.values)
+                                              : select_bandwidth_batch<T>(std::size_t{7}, problem.keys, problem.values);
+      std::vector<attnpool_selection*> got(count);
+      expect_ok(C<T>::select_batch(count, has_offsets ? uneven.data() : nullptr, in(problem.keys), in(problem.values),
+                                   nullptr, got.data()),
+                "select_bandwidth_batch");
+      for (std::size_t i = 0; i < count; ++i) {
+        ASSERT_NE(got[i], nullptr);
+        EXPECT_EQ(std::vector<double>(got[i]->w, got[i]->w + got[i]->w_count), want[i].w);
+        EXPECT_TRUE(same_bits(got[i]->value, want[i].value) && same_bits(got[i]->trace, want[i].trace));
+        EXPECT_EQ(got[i]->curve_count, want[i].curve.size());
+        EXPECT_EQ(got[i]->bound, static_cast<int>(want[i].bound));
+        attnpool_selection_destroy(got[i]);
+      }
+    }
+    expect_ok(C<T>::select_batch(0, nullptr, {nullptr, 0, 1, 1}, {nullptr, 0, 1, 1}, nullptr, nullptr), "no problem");
+  });
+}
+
 TEST_P(CApiBits, FitIsItsNamesake) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);

@@ -40,6 +40,8 @@ struct Call {
   attnpool_fit_result *result = nullptr, **result_out = &result;
   double bandwidths[2] = {nan, nan}, *bandwidths_out = bandwidths;
   attnpool_selection *selection = nullptr, **selection_out = &selection;
+  attnpool_selection *selections[2] = {}, **selections_out = selections;
+  std::size_t offset_data[3] = {0, 4, 6}, *offsets = offset_data;
   attnpool_inference *inference = nullptr, **inference_out = &inference;
   typename C<T>::State *made = nullptr, **state_out = &made;
   int threads = 0, *threads_out = &threads;
@@ -51,6 +53,7 @@ struct Call {
   ~Call() {
     attnpool_fit_result_destroy(result);
     attnpool_selection_destroy(selection);
+    for (attnpool_selection* one : selections) attnpool_selection_destroy(one);
     attnpool_inference_destroy(inference);
     C<T>::destroy(made);
   }
@@ -85,6 +88,10 @@ struct Call {
   attnpool_status scott() { return C<T>::scott(keys, &rule_options, bandwidths_out); }
   attnpool_status silverman() { return C<T>::silverman(keys, &rule_options, bandwidths_out); }
   attnpool_status plug_in() { return C<T>::plug_in(keys, values, &plug_in_options, bandwidths_out); }
+  attnpool_status select_batch() {
+    for (attnpool_selection* one : selections) attnpool_selection_destroy(one);
+    return C<T>::select_batch(count, offsets, keys, values, &selection_options, selections_out);
+  }
   attnpool_status infer() {
     attnpool_inference_destroy(inference);
     return C<T>::infer(queries, keys, values, w, w_count, &inference_options, inference_out);
@@ -201,6 +208,15 @@ std::vector<Mistake<T>> mistakes() {
       {&F::plug_in, [](F& c) { c.keys.cols = c.values.cols = 1, c.plug_in_options.low = 1; },
        "interval: must be finite and ascending, got 1 to 0"},
       {&F::plug_in, [](F& c) { c.plug_in_options.struct_size = 0; }, size_refused(sizeof(attnpool_plug_in_options), 0)},
+      {&F::select_batch, [](F& c) { c.selections_out = nullptr; }, "selections: is null"},
+      {&F::select_batch, [](F& c) { c.values.data = nullptr; }, "values: data is null for shape 6 x 3"},
+      {&F::select_batch, [](F& c) { c.offset_data[1] = 7; }, "offsets[2]: must be at least the one before = 7, got 6"},
+      {&F::select_batch, [](F& c) { c.offset_data[1] = 5; },
+       "problem 1: keys: selection needs at least two rows of positive weight, got 1"},
+      {&F::select_batch, [](F& c) { c.offsets = nullptr, c.keys.rows = c.values.rows = 5; },
+       "keys: must have a multiple of count = 2 rows, got 5"},
+      {&F::select_batch, [](F& c) { c.selection_options.criterion = 3; },
+       "criterion: must be ATTNPOOL_CRITERION_*, 0 to 2, got 3"},
       {&F::infer, [](F& c) { c.inference_out = nullptr; }, "inference: is null"},
       {&F::infer, [](F& c) { c.queries.cols = 1; }, "queries: must have 2 columns to match keys, got 1"},
       {&F::infer, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},

@@ -137,6 +137,23 @@ TEST_P(Selections, NoCurveOrGridFindsALowerCriterion) {
   }
 }
 
+TEST_P(Selections, TheMinimumIsLowerThanItsNeighboursByTheirDefinition) {
+  std::size_t inner = 0;
+  for (std::size_t seed = 0; seed < 300; seed += 2) {  // one dimension
+    const Points p = random_points(seed);
+    const Criterion criterion = static_cast<Criterion>(seed % 3);
+    const Selection found = selected(p, criterion);
+    if (found.bound != Selection::Bound::none) continue;
+    ++inner;
+    const double at = static_cast<double>(by_definition(p, found.w).of(criterion));
+    for (const double factor : {0.999, 1.001}) {
+      const double beside = static_cast<double>(by_definition(p, {found.w[0] * factor}).of(criterion));
+      EXPECT_GE(beside, at - 1e-12 * std::abs(at)) << seed << " factor " << factor;
+    }
+  }
+  EXPECT_GT(inner, 50u);
+}
+
 TEST_P(Selections, TheCurveOfDataWithAnOutlierIsItsDefinition) {
   for (const double far : {1e3, 1e6, 1e9}) {
     Random random(3);

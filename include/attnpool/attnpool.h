@@ -359,6 +359,18 @@ attnpool_status attnpool_select_bandwidth_f64(attnpool_in_f64 keys, attnpool_in_
                                               const attnpool_selection_options* options,
                                               attnpool_selection** selection) ATTNPOOL_NOEXCEPT;
 
+/// Many problems in one call: problem i is rows [offsets[i], offsets[i + 1]) of keys and values, offsets [count + 1] from 0 to
+/// keys.rows; NULL: count problems of keys.rows / count rows each. Threads share the problems, and each has the bits of
+/// attnpool_select_bandwidth of it alone. options.key_weights are those of all rows. selections [count] gets one for each,
+/// to be freed one by one; all are NULL if the call fails. A problem that was not begun when progress stopped the call is
+/// cancelled, with NaN in w and in every figure. Errors name the problem: "problem 3: keys[7,0]: must be finite, got nan".
+attnpool_status attnpool_select_bandwidth_batch_f32(size_t count, const size_t* offsets, attnpool_in_f32 keys,
+                                                    attnpool_in_f32 values, const attnpool_selection_options* options,
+                                                    attnpool_selection** selections) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_select_bandwidth_batch_f64(size_t count, const size_t* offsets, attnpool_in_f64 keys,
+                                                    attnpool_in_f64 values, const attnpool_selection_options* options,
+                                                    attnpool_selection** selections) ATTNPOOL_NOEXCEPT;
+
 /// NULL is allowed.
 void attnpool_selection_destroy(attnpool_selection* selection) ATTNPOOL_NOEXCEPT;
 

@@ -78,4 +78,22 @@ const char* to_string(Selection::Bound bound) noexcept;
 template <class T>
 Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options = {});
 
+/// Many problems in one call, each with bandwidths of its own. Problem i is rows [offsets[i], offsets[i + 1]) of keys and values,
+/// so that B problems have B + 1 offsets, from 0 to keys.rows. Each gives the same bits as select_bandwidth() of it alone, for any
+/// number of threads. Threads share the problems; where there are fewer problems than threads, and for problems of 8,000 rows and
+/// more, they share the work on one problem after the other. options.key_weights is empty or [keys.rows]. No problem: an empty result.
+///
+/// Progress  options.progress is told the fraction of all rows; where it returns false, problems that were begun are
+///           finished or keep the best so far, and the others have cancelled set and NaN in w and in every figure.
+/// Errors    as select_bandwidth(); of arguments of a problem, "problem 3: keys[7,0]: must be finite, got nan", rows counted
+///           within it, the lowest problem first. No result is returned then.
+template <class T>
+std::vector<Selection> select_bandwidth_batch(std::span<const std::size_t> offsets, In<T> keys, In<T> values,
+                                              const SelectionOptions& options = {});
+
+/// count problems of one length, keys.rows / count rows each.
+template <class T>
+std::vector<Selection> select_bandwidth_batch(std::size_t count, In<T> keys, In<T> values,
+                                              const SelectionOptions& options = {});
+
 }  // namespace attnpool

@@ -228,6 +228,26 @@ def selection_of_long_data():
         runs = [timed(lambda: attnpool.bandwidth.select(x, y)) for _ in range(1 if n * columns > 20_000 else 5)]
         t, found = sorted(runs, key=lambda run: run[0])[len(runs) // 2]
         row(f"{n}, {columns}", seconds(t), str(found.evaluations))
+    selection_of_many_series(rng)
+
+
+def selection_of_many_series(rng):
+    """One call for all; statsmodels on a few of them."""
+    from statsmodels.nonparametric.kernel_regression import KernelReg
+
+    print(
+        "\nA bandwidth for each of many series (bandwidth.select_batch), statsmodels' time for a series from five of them:\n"
+    )
+    row("series of 100", "statsmodels for one", "ours for all", "for one", "ratio", "its error / ours")
+    row(*["--:"] * 6)
+    x = rng.random((10_000, 100))
+    y = np.sin(rng.uniform(2, 8, (10_000, 1)) * x) + rng.normal(0, 0.3, x.shape)
+    found = attnpool.bandwidth.select_batch(x, y)
+    t = statistics.median(timed(lambda: attnpool.bandwidth.select_batch(x, y))[0] for _ in range(5))
+    theirs = [timed(lambda: KernelReg(y[i], x[i], "c", reg_type="lc", bw="cv_ls")) for i in range(5)]
+    one = statistics.median(run[0] for run in theirs)
+    errors = [float(np.squeeze(k.cv_loo(k.bw, k.est["lc"]))) / found.value[i] for i, (_, k) in enumerate(theirs)]
+    row("10,000", *map(seconds, (one, t, t / 10_000)), f"{one / t * 10_000:.0f}×", f"{statistics.median(errors):.9f}")
 
 
 def inference():

@@ -1,4 +1,6 @@
 // The C interface: fitting, selection and inference.
+#include <algorithm>
+#include <memory>
 #include <string>
 
 #include "api/c_api.hpp"
@@ -117,6 +119,25 @@ attnpool_status select_bandwidth(In keys, In values, const attnpool_selection_op
   });
 }
 
+template <class In>
+attnpool_status select_bandwidth_batch(std::size_t count, const std::size_t* offsets, In keys, In values,
+                                       const attnpool_selection_options* options,
+                                       attnpool_selection** selections) noexcept {
+  if (selections) std::fill(selections, selections + count, nullptr);
+  return guarded([&] {
+    if (count > 0) not_null("selections", selections);
+    using T = std::remove_cvref_t<decltype(*keys.data)>;
+    const attnpool::SelectionOptions own = read(options);
+    std::vector<attnpool::Selection> found =
+        offsets ? attnpool::select_bandwidth_batch<T>({offsets, count + 1}, view(keys), view(values), own)
+                : attnpool::select_bandwidth_batch<T>(count, view(keys), view(values), own);
+    std::vector<std::unique_ptr<OwnedSelection>> made;  // all of them, or none if memory runs out
+    made.reserve(count);
+    for (attnpool::Selection& one : found) made.push_back(std::make_unique<OwnedSelection>(std::move(one)));
+    for (std::size_t i = 0; i < count; ++i) selections[i] = made[i].release();
+  });
+}
+
 // The public struct and the memory that it points to.
 struct OwnedInference : attnpool_inference {
   OwnedInference(const attnpool::Inference& inference, attnpool::Prediction predicted)
@@ -201,6 +222,16 @@ attnpool_status attnpool_select_bandwidth_f64(attnpool_in_f64 keys, attnpool_in_
                                               const attnpool_selection_options* options,
                                               attnpool_selection** selection) noexcept {
   return select_bandwidth(keys, values, options, selection);
+}
+attnpool_status attnpool_select_bandwidth_batch_f32(size_t count, const size_t* offsets, attnpool_in_f32 keys,
+                                                    attnpool_in_f32 values, const attnpool_selection_options* options,
+                                                    attnpool_selection** selections) noexcept {
+  return select_bandwidth_batch(count, offsets, keys, values, options, selections);
+}
+attnpool_status attnpool_select_bandwidth_batch_f64(size_t count, const size_t* offsets, attnpool_in_f64 keys,
+                                                    attnpool_in_f64 values, const attnpool_selection_options* options,
+                                                    attnpool_selection** selections) noexcept {
+  return select_bandwidth_batch(count, offsets, keys, values, options, selections);
 }
 void attnpool_selection_destroy(attnpool_selection* selection) noexcept {
   delete static_cast<OwnedSelection*>(selection);

@@ -29,7 +29,7 @@ class Search {
   Selection run() {
     factors_ = detail::bandwidth_factors(data_, scale_);
     if (!factors_.empty() && detail::Ladder::serves(data_)) {
-      ladder_.emplace(data_);
+      criterion_.use(ladder_.emplace(data_));
       factors_ = rungs(factors_.front(), factors_.back());
     }
     selection_.scale = scale_;
@@ -306,6 +306,7 @@ class Search {
                        : smallest ? Selection::Bound::smallest
                                   : Selection::Bound::none;
     CriterionFunction at(data_, options_);  // without the progress that may have stopped the search
+    if (ladder_) at.use(*ladder_);
     const Evaluation here = at(best_.log_w, false);
     const double n = static_cast<double>(data_.rows);
     selection_.leave_one_out = here.leave_one_out, selection_.gcv = here.gcv(n), selection_.aicc = here.aicc(n);

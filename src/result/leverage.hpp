@@ -7,6 +7,9 @@ namespace attnpool::detail {
 // where H is close to 1 too. The residual with all keys is the error without the row times 1 - H, exactly.
 inline double rest_of(double ratio) { return std::isinf(ratio) ? 1 : ratio / (1 + ratio); }
 
+// The same from a sum of weights that is finite.
+inline double rest_of(double others, double own) { return others / (own + others); }
+
 // The same from a sum of weights with QuerySums::reference.
 inline double rest_of(double other_weights, double reference, double own) {
   return rest_of(other_weights / own * std::exp2(-reference));

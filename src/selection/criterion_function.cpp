@@ -36,17 +36,28 @@ CriterionFunction::CriterionFunction(const SelectionData& data, const SelectionO
   options_.threads = options.threads;
   options_.progress = std::move(progress);
   options_.key_weights = data.weights;
-  workspace_.prepare(data.value_view(), options_);
 }
 
 Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged) {
   std::vector<double> w;
   for (const double x : log_w) w.push_back(std::exp(x));
-  const Gaussian score(w);
   const std::size_t parameters = with_gradient ? w.size() : 0;
-  // Per row: squares of errors without and with the row, leverage, and the derivatives of these three per parameter.
-  const std::size_t width = 3 * (1 + parameters);
-  judged_ = judged, width_ = width;
+  judged_ = judged, width_ = 3 * (1 + parameters);
+  if (ladder_ && ladder_->pays(w.front(), judged, 1)) {
+    terms_ = ladder_->rung(w.front(), with_gradient, judged, options_.threads, {});
+  } else {
+    evaluate_by_plan(w, parameters, judged);
+  }
+  if (options_.progress && !options_.progress(1)) throw Cancelled("cancelled by the progress callback");
+  return summed(judged, parameters);
+}
+
+// Fills in terms_: per row squares of errors without and with the row, leverage, and the derivatives of these three per parameter.
+void CriterionFunction::evaluate_by_plan(const std::vector<double>& w, std::size_t parameters, std::size_t judged) {
+  if (!has_workspace_) workspace_.prepare(data_.value_view(), options_);
+  has_workspace_ = true;
+  const Gaussian score(w);
+  const std::size_t width = width_;
   terms_.assign(judged * width, 0);
   const ScaledValues<double>& values = workspace_.values;
   const Sink sink = [&](const QuerySums& q) {
@@ -76,20 +87,25 @@ Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool wi
     }
   };
   const MatrixView<const double> queries{data_.keys.data(), judged, data_.dims};
-  execute<double>({queries, data_.key_view(), score, with_gradient ? moments_of(score) : Moments::none, options_},
+  execute<double>({queries, data_.key_view(), score, parameters > 0 ? moments_of(score) : Moments::none, options_},
                   workspace_, sink);
-  if (options_.progress && !options_.progress(1)) throw Cancelled("cancelled by the progress callback");
-  return summed(judged, parameters);
 }
 
 Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters) const {
   const std::size_t width = 3 * (1 + parameters);
   double weight = 0;
   for (std::size_t i = 0; i < judged; ++i) weight += data_.weight(i);
-  const auto share = [&](std::size_t i) { return data_.weight(i) / weight / static_cast<double>(data_.cols); };
+  const double cols = static_cast<double>(data_.cols), equal_share = 1 / weight / cols;
   std::vector<double> total(width);
-  for (std::size_t i = 0; i < judged; ++i)  // in the order of the rows: the same bits for any number of threads
-    for (std::size_t t = 0; t < width; ++t) total[t] += (t % 3 == 2 ? 1 : share(i)) * terms_[i * width + t];
+  for (std::size_t t = 0; t < width; t += 3) {
+    double without = 0, with = 0, left = 0;
+    for (std::size_t i = 0; i < judged; ++i) {  // in the order of the rows: the same bits for any number of threads
+      const double share = data_.weights.empty() ? equal_share : data_.weights[i] / weight / cols;
+      const double* term = terms_.data() + i * width + t;
+      without += share * term[0], with += share * term[1], left += term[2];
+    }
+    total[t] = without, total[t + 1] = with, total[t + 2] = left;
+  }
   double trace = 0;  // n - total[2] would have the roundings of a sum near n
   for (std::size_t i = 0; i < judged; ++i) trace += 1 - terms_[i * width + 2];
   for (std::size_t t = 2; t < width; t += 3) total[t] *= static_cast<double>(data_.rows) / static_cast<double>(judged);

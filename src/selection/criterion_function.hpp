@@ -5,6 +5,7 @@
 
 #include "plan/choose.hpp"
 #include "selection/data.hpp"
+#include "selection/ladder.hpp"
 
 namespace attnpool::detail {
 
@@ -47,6 +48,9 @@ class CriterionFunction {
     return summed(judged, 0);
   }
 
+  // From now on one-dimensional data are evaluated by `ladder`, which must outlive this object, where that is quicker.
+  void use(Ladder& ladder) { ladder_ = &ladder; }
+
   // The squared errors of the rows that were judged last, times their weights.
   std::vector<double> squares() const;
 
@@ -55,13 +59,16 @@ class CriterionFunction {
 
  private:
   Evaluation evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged);
+  void evaluate_by_plan(const std::vector<double>& w, std::size_t parameters, std::size_t judged);
   Evaluation summed(std::size_t judged, std::size_t parameters) const;
 
   const SelectionData& data_;
   Criterion criterion_;
   Options options_;
+  Ladder* ladder_ = nullptr;
   Workspace<double> workspace_;
-  std::vector<double> terms_;  // of each row that was judged last, [judged_][width_]
+  bool has_workspace_ = false;  // prepared
+  std::vector<double> terms_;   // of each row that was judged last, [judged_][width_]
   std::size_t judged_ = 0, width_ = 0;
   std::size_t evaluations_ = 0, estimates_ = 0;
 };

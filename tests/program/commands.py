@@ -97,6 +97,19 @@ for entry in report["groups"]:
     check_equal((entry["w"], entry["value"]), (alone["w"], alone["value"]), "a group learns as it does alone")
     by_group = [row[1:] for row in rows(succeed("predict", "--model", "g.json", "--leave-one-out")) if row[0] == entry["group"]]
     check_equal(by_group, rows(succeed("predict", "--model", "one.json", "--leave-one-out"))[1:], "and predicts so")
+quiet = ("--model", "g.json", "--json", "--quiet")
+for extra in ((), ("--criterion", "gcv", "--scalar"), ("--precision", "float")):
+    report = json.loads(succeed("fit", "g.csv", *XY, "--group", "id", *extra, "--out", "groups.csv", *quiet))
+    head, *table = rows(read("groups.csv"))
+    check_equal(head, ["id", "rows", "w", "bandwidth", report["groups"][0]["criterion"], "trace", "status", "at_bound"], "columns")
+    for row, entry in zip(table, report["groups"], strict=True):
+        check_equal((row[0], int(row[1]), *row[6:]), (entry["group"], entry["rows"], entry["stop"], entry["at_bound"]), row)
+        numbers = entry["w"][0], entry["bandwidth"][0], entry["value"], entry["trace"]
+        want = [float("inf") if number is None else number for number in numbers]
+        check_equal([float(cell) for cell in row[2:6]], want, row)
+refuse(USAGE, "--out: an NPY file cannot hold the names of groups; .csv and .tsv can", "fit", "g.csv", *XY, "--group", "id", "--out", "g.npy", *quiet)
+refuse(USAGE, "--out: needs --group", "fit", "g.csv", *XY, "--out", "g.csv", *quiet)
+refuse(USAGE, "--out: is for --method select", "fit", "g.csv", *XY, "--group", "id", "--method", "descent", "--out", "o.csv", *quiet)
 write("single.csv", "id,x,y\na,1,2\na,2,3\nb,1,1\n")
 refuse(DATA, "single.csv: group 'b': one row; leaving each point out needs two", "fit", "single.csv", *XY, "--group", "id", "--model", "s.json")
 

@@ -253,6 +253,19 @@ static void ruling(void) {
   settings.trim = 1;
   CHECK(attnpool_ruppert_sheather_wand_f64(x, y, &settings, &bandwidth) == ATTNPOOL_INVALID_ARGUMENT);
   CHECK(strcmp(attnpool_last_error(), "trim: must be in [0, 0.5), got 1") == 0);
+static void selecting_for_each(void) {
+  const attnpool_in_f64 x = column(times), y = column(accelerations);
+  const size_t offsets[] = {0, 60, POINTS};
+  attnpool_selection *both[2] = {NULL, NULL}, *alone = NULL;
+  OK(attnpool_select_bandwidth_batch_f64(2, offsets, x, y, NULL, both));
+  OK(attnpool_select_bandwidth_f64((attnpool_in_f64){x.data, 60, 1, x.row_stride},
+                                   (attnpool_in_f64){y.data, 60, 1, y.row_stride}, NULL, &alone));
+  CHECK(both[0]->w[0] == alone->w[0] && both[0]->value == alone->value && both[1]->w[0] != alone->w[0]);
+  attnpool_selection_destroy(alone);
+  attnpool_selection_destroy(both[0]);
+  attnpool_selection_destroy(both[1]);
+  CHECK(attnpool_select_bandwidth_batch_f64(2, NULL, x, y, NULL, both) == ATTNPOOL_INVALID_ARGUMENT && both[0] == NULL);
+  CHECK(strcmp(attnpool_last_error(), "keys: must have a multiple of count = 2 rows, got 133") == 0);
 }
 
 static void inferring(void) {
@@ -358,6 +371,7 @@ int main(int argc, char** argv) {
   fitting();
   selecting();
   ruling();
+  selecting_for_each();
   inferring();
   cancelling();
   older_and_newer();

@@ -35,7 +35,7 @@ struct FitArguments {
   ReadOptions read;
   std::string data, x, y, key_weights, group, model;
   std::string w0, learning_rate, epochs = "100", tolerance;
-  std::string loss = "mean", precision = "double", method, criterion = "leave-one-out", curve, plot_curve;
+  std::string loss = "mean", precision = "double", method, criterion = "leave-one-out", curve, plot_curve, out;
   bool no_leave_one_out = false, history = false, scalar = false;
   /// Whether the command line has an option that belongs to one method.
   std::function<bool(const std::string&)> has;
@@ -44,7 +44,7 @@ struct FitArguments {
 const std::vector<std::string> of_descent = {"--w0",        "--lr",   "--epochs",
                                              "--tolerance", "--loss", "--no-leave-one-out",
                                              "--history"},
-                               of_selection = {"--criterion", "--scalar", "--curve", "--plot-curve"};
+                               of_selection = {"--criterion", "--scalar", "--curve", "--plot-curve", "--out"};
 
 /// The --method: select, unless an option of the descent asks for that. Refuses options of another method.
 std::string method_of(const FitArguments& arguments) {
@@ -105,6 +105,12 @@ TrainingOptions checked_options(const FitArguments& arguments, std::size_t dims)
     option == std::string("--curve") ? void(table_format(option, path)) : void(picture_format(option, path));
     require_writable(path);
   }
+  if (!arguments.out.empty()) {
+    if (arguments.group.empty()) throw UsageError("--out: needs --group");
+    if (table_format("--out", arguments.out) == TableFormat::npy)
+      throw UsageError("--out: an NPY file cannot hold the names of groups; .csv and .tsv can");
+    require_writable(arguments.out);
+  }
   return options;
 }
 
@@ -157,12 +163,11 @@ std::vector<Training> train_all(const FitArguments& arguments, const TrainingOpt
     return trainings;
   }
   const std::vector<std::string> names = distinct(model.data.groups);
-  const std::vector<Data> groups = groups_of(model.data);
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    trainings.push_back(train(groups[g], model.precision, options, quiet));
-    trainings.back().group = names[g];
-    if (trainings.back().result.stop == FitStop::cancelled) throw CancelledByUser();
-    model.group_w.push_back(trainings.back().result.w);
+  trainings = train_groups(groups_of(model.data), model.precision, options, quiet);
+  for (std::size_t g = 0; g < trainings.size(); ++g) {
+    if (trainings[g].result.stop == FitStop::cancelled) throw CancelledByUser();
+    trainings[g].group = names[g];
+    model.group_w.push_back(trainings[g].result.w);
   }
   return trainings;
 }
@@ -252,6 +257,8 @@ Exit run_fit(const FitArguments& arguments) {
   const std::vector<Training> trainings = train_all(arguments, options, model);
   record(trainings, model);
   write_file(arguments.model, to_json(model));
+  if (!arguments.out.empty())
+    write_file(arguments.out, group_table(trainings, model.data, separator_of(table_format("--out", arguments.out))));
   if (!arguments.curve.empty())
     write_file(arguments.curve, curve_table(arguments, model, *trainings.front().selection));
   if (!arguments.plot_curve.empty())
@@ -346,6 +353,11 @@ void add_fit(CLI::App& program, Command& chosen) {
       ->add_option("--group", arguments->group,
                    "Column, text or numbers: each of its groups learns its own w from its own rows")
       ->type_name("COL");
+  command
+      ->add_option("--out", arguments->out,
+                   "select: with --group, where to write a row for each: its rows, w, bandwidth, criterion, tr H and "
+                   "status, .csv or .tsv")
+      ->type_name("FILE");
   command->add_flag("--history", arguments->history, "With --json: loss and w of every epoch too");
   add_algorithm_options(
       *command, arguments->algorithm,

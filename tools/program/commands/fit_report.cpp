@@ -8,6 +8,7 @@
 #include "base/number.hpp"
 #include "commands/inference.hpp"
 #include "display/progress.hpp"
+#include "io/csv.hpp"
 
 namespace attnpool::program {
 namespace {
@@ -204,6 +205,25 @@ std::string text_report(const Training& training, const std::vector<std::string>
        << "\ntraining   " << epochs << " epochs from w0 " << brief(training.options.w0) << rate_text(training.options)
        << ", stopped: " << to_string(result.stop) << "\n";
   return text.str();
+}
+
+std::string group_table(const std::vector<Training>& trainings, const Data& data, char separator) {
+  std::vector<std::string> names{data.group, "rows"};
+  const std::size_t count = trainings.front().result.w.size();
+  for (const std::string what : {"w", "bandwidth"})
+    for (std::size_t d = 0; d < count; ++d) names.push_back(count == 1 ? what : what + " of " + data.x[d]);
+  for (const std::string name : {to_string(trainings.front().criterion), "trace", "status", "at_bound"})
+    names.push_back(name);
+  std::string text = csv_header(names, separator);
+  for (const Training& training : trainings) {
+    append_field(text, training.group, separator);
+    text += separator + std::to_string(training.rows);
+    for (const double w : training.result.w) text += separator + to_text(w);
+    for (const double bandwidth : bandwidths(training.result.w)) text += separator + to_text(bandwidth);
+    text += separator + to_text(training.selection->value) + separator + to_text(training.selection->trace) +
+            separator + stop_of(training) + separator + training.at_bound + "\n";
+  }
+  return text;
 }
 
 }  // namespace attnpool::program

@@ -22,4 +22,7 @@ Exit exit_code_of(const Training& training, const std::string& model, bool quiet
 nlohmann::ordered_json json_of(const Training& training, const std::vector<std::string>& x, bool history);
 std::string text_report(const Training& training, const std::vector<std::string>& x);
 
+/// Text with a line for each group, whose w was selected.
+std::string group_table(const std::vector<Training>& trainings, const Data& data, char separator);
+
 }  // namespace attnpool::program

@@ -52,15 +52,38 @@ double rule_start(const Data& data) {
   return usable_or_one(1 / (1.06 * spread(data.keys) * std::pow(static_cast<double>(data.keys.rows), -0.2)));
 }
 
-Selection select(const Data& data, const TrainingOptions& options, bool per_dimension, bool quiet) {
-  ProgressDisplay display("fit: selection", quiet);
+SelectionOptions selection_options(const TrainingOptions& options, ProgressDisplay& display) {
   SelectionOptions selection;
   selection.criterion = options.criterion;
-  selection.per_dimension = per_dimension;
-  selection.key_weights = data.key_weights;
+  selection.per_dimension = options.per_dimension;
   selection.threads = options.descent.threads;
-  selection.progress = [&](double fraction) { return display.update(fraction); };
+  selection.progress = [&display](double fraction) { return display.update(fraction); };
+  return selection;
+}
+
+Selection select(const Data& data, const TrainingOptions& options, bool quiet) {
+  ProgressDisplay display("fit: selection", quiet);
+  SelectionOptions selection = selection_options(options, display);
+  selection.key_weights = data.key_weights;
   return select_bandwidth<double>(data.keys.view(), data.values.view(), selection);
+}
+
+/// The groups one below the other, as the library takes them.
+std::vector<Selection> select_each(const std::vector<Data>& groups, const TrainingOptions& options, bool quiet) {
+  ProgressDisplay display("fit: selection", quiet);
+  Matrix<double> keys(0, groups.front().keys.cols), values(0, groups.front().values.cols);
+  std::vector<std::size_t> offsets{0};
+  std::vector<double> weights;
+  for (const Data& group : groups) {
+    keys.cells.insert(keys.cells.end(), group.keys.cells.begin(), group.keys.cells.end());
+    values.cells.insert(values.cells.end(), group.values.cells.begin(), group.values.cells.end());
+    weights.insert(weights.end(), group.key_weights.begin(), group.key_weights.end());
+    offsets.push_back(offsets.back() + group.keys.rows);
+  }
+  keys.rows = values.rows = offsets.back();
+  SelectionOptions selection = selection_options(options, display);
+  selection.key_weights = weights;
+  return select_bandwidth_batch<double>(offsets, keys.view(), values.view(), selection);
 }
 
 FitResult descend(const Data& data, Precision precision, FitOptions options, bool quiet) {
@@ -84,7 +107,8 @@ Training::Start start_of(const Data& data, const TrainingOptions& options, bool 
   if (!options.descent.leave_one_out) return {rule_start(data), ""};
   TrainingOptions least = options;
   least.criterion = Criterion::leave_one_out;
-  const Selection found = select(data, least, false, quiet);
+  least.per_dimension = false;
+  const Selection found = select(data, least, quiet);
   return {found.w[0] > 0 ? found.w[0] : rule_start(data), to_string(found.bound)};
 }
 
@@ -101,20 +125,24 @@ Training descended(const Data& data, Precision precision, const TrainingOptions&
   return training;
 }
 
-Training selected(const Data& data, Precision precision, const TrainingOptions& asked, bool quiet) {
-  if (precision == Precision::float_) {  // selection works in double, but the model is to predict in float
-    converted<float>(data.keys, "the x columns", middles(data.keys));
-    converted<float>(data.values, "the y columns");
-  }
+/// Selection works in double, but the model is to predict in float: refuses what a float cannot hold.
+void check_precision(const Data& data, Precision precision) {
+  if (precision != Precision::float_) return;
+  converted<float>(data.keys, "the x columns", middles(data.keys));
+  converted<float>(data.values, "the y columns");
+}
+
+Training selected(const Data& data, const TrainingOptions& asked, Selection found) {
   Training training;
+  training.rows = data.keys.rows;
   training.options = asked.descent;
+  training.options.key_weights = data.key_weights;
   training.criterion = asked.criterion;
-  training.selection = select(data, asked, asked.per_dimension, quiet);
-  const Selection& found = *training.selection;
   training.at_bound = to_string(found.bound);
   training.result.w = found.w;
   training.result.loss = found.leave_one_out;
   training.result.stop = found.cancelled ? FitStop::cancelled : found.converged ? FitStop::converged : FitStop::epochs;
+  training.selection = std::move(found);
   return training;
 }
 
@@ -157,12 +185,32 @@ Training ruled(const Data& data, Precision precision, const TrainingOptions& ask
 double first_w(const Data& data) { return rule_start(data); }
 
 Training train(const Data& data, Precision precision, TrainingOptions options, bool quiet) {
+  if (options.selects) {
+    check_precision(data, precision);
+    return selected(data, options, select(data, options, quiet));
+  }
   options.descent.key_weights = data.key_weights;
-  Training training = !options.rule.empty() ? ruled(data, precision, options)
-                      : options.selects     ? selected(data, precision, options, quiet)
-                                            : descended(data, precision, options, quiet);
+  Training training =
+      !options.rule.empty() ? ruled(data, precision, options) : descended(data, precision, options, quiet);
   training.rows = data.keys.rows;
   return training;
+}
+
+std::vector<Training> train_groups(const std::vector<Data>& groups, Precision precision, const TrainingOptions& options,
+                                   bool quiet) {
+  std::vector<Training> trainings;
+  if (!options.selects) {
+    for (const Data& group : groups) {
+      trainings.push_back(train(group, precision, options, quiet));
+      if (trainings.back().result.stop == FitStop::cancelled) break;
+    }
+    return trainings;
+  }
+  for (const Data& group : groups) check_precision(group, precision);
+  std::vector<Selection> found = select_each(groups, options, quiet);
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    trainings.push_back(selected(groups[g], options, std::move(found[g])));
+  return trainings;
 }
 
 }  // namespace attnpool::program

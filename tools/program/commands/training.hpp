@@ -38,6 +38,10 @@ struct Training {
 /// A signal ends the search with the best so far.
 Training train(const Data& data, Precision precision, TrainingOptions options, bool quiet);
 
+/// The training of each group, in their order. Selections take one call, whose threads share the groups.
+std::vector<Training> train_groups(const std::vector<Data>& groups, Precision precision, const TrainingOptions& options,
+                                   bool quiet);
+
 /// A w of the right size, by a rule of thumb.
 double first_w(const Data& data);
 
