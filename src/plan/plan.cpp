@@ -71,7 +71,8 @@ template <class T>
 std::vector<std::uint32_t> carry_out_pruned(const PoolRequest<T>& request, Workspace<T>& workspace, const PlanCost&,
                                             const Sink& sink, const std::vector<std::uint32_t>* subset) {
   workspace.values.pack();
-  if (!workspace.has_pruned) prepare_pruned(request.keys, workspace.values, request.score, workspace.pruned);
+  if (!workspace.has_pruned || !suits(workspace.pruned, request.score, request.keys.cols))
+    prepare_pruned(request.keys, workspace.values, request.score, workspace.pruned);
   workspace.has_pruned = true;
   run_pruned(request, workspace.pruned, sink, subset);
   return {};

@@ -1,5 +1,6 @@
 #include "plan/pruned.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -14,7 +15,24 @@ void gather_rows(MatrixView<const T> from, const std::vector<std::uint32_t>& ord
   for (std::size_t i = 0; i < order.size(); ++i) std::copy_n(from.row(order[i]), from.cols, to.data() + i * from.cols);
 }
 
+std::vector<double> shape_of(const Gaussian& score, std::size_t dims) {
+  std::vector<double> shape = scales_of(score, dims);
+  for (double& scale : shape) scale = std::clamp(std::log2(scale), -2000.0, 2000.0);  // -inf where w is 0
+  return shape;
+}
+
 }  // namespace
+
+template <class T>
+bool suits(const PrunedWorkspace<T>& workspace, const Gaussian& score, std::size_t dims) {
+  const std::vector<double> shape = shape_of(score, dims);
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (std::size_t d = 0; d < dims; ++d) {
+    low = std::min(low, shape[d] - workspace.shape[d]);
+    high = std::max(high, shape[d] - workspace.shape[d]);
+  }
+  return high - low <= 2;
+}
 
 template <class T>
 void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, const Gaussian& score,
@@ -32,6 +50,7 @@ void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, con
   BoundingBox<T> box;
   if (!seen.empty()) box.enclose(points);
   workspace.tree.build(points, box, score, tile_keys);
+  workspace.shape = shape_of(score, keys.cols);
   std::vector<std::uint32_t> order = workspace.tree.order();
   gather_rows(points, order, workspace.keys);
   for (std::uint32_t& k : order) k = seen[k];
@@ -56,8 +75,8 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
 
   const MatrixView<const T> ordered{workspace.queries.data(), request.queries.rows, dims};
   const std::vector<double> scale = scales_of(request.score, dims);
-  const double margin = std::log2(static_cast<double>(request.keys.rows)) + 2 -
-                        std::log2(static_cast<double>(std::numeric_limits<T>::epsilon()));
+  const double left_out = std::max(request.negligible, static_cast<double>(std::numeric_limits<T>::epsilon()));
+  const double margin = std::log2(static_cast<double>(request.keys.rows)) + 2 - std::log2(left_out);
   const bool leaves_one_out = request.options.range.excludes_self();
   Selection selection;
   selection.query_order = caller_indices.data();
@@ -80,6 +99,7 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                    \
+  template bool suits(const PrunedWorkspace<T>&, const Gaussian&, std::size_t);                                    \
   template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Gaussian&, PrunedWorkspace<T>&); \
   template void run_pruned(const PoolRequest<T>&, PrunedWorkspace<T>&, const Sink&, const std::vector<std::uint32_t>*);
 ATTNPOOL_INSTANTIATE(float)

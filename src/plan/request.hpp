@@ -22,6 +22,8 @@ struct PoolRequest {
   const Gaussian& score;
   Moments moments;
   const Options& options;
+  // What the pruned plan may leave out, as a part of a query's sum of weights; 0: less than the rounding.
+  double negligible = 0;
 
   bool wants_bounds() const { return !options.error_bounds.empty() || options.report; }
 };

@@ -12,6 +12,8 @@ namespace {
 // With S the sum of weights of the other keys, c the row's own weight and m, e the prediction and error without the row,
 // its leverage is H = c / (S + c) and its residual with all keys e (1 - H), exactly; sums are of 1 - H, which may be tiny. In log w_p, with u_p = w_p^2 delta_p^2
 // and E the mean under the weights: S' = -S E[u], H' = H (1 - H) E[u], e' = -(E[u value] - E[u] m).
+// Far below the standard error of an estimate; the pruned plan then visits half the pairs in two dimensions.
+constexpr double estimate_error = 1e-9;
 constexpr double u_per_moment =
     1 / exponent_scale_squared;  // a moment is the mean of w^2 s^2 delta^2, s^2 = log2(e) / 2
 
@@ -87,7 +89,8 @@ void CriterionFunction::evaluate_by_plan(const std::vector<double>& w, std::size
     }
   };
   const MatrixView<const double> queries{data_.keys.data(), judged, data_.dims};
-  execute<double>({queries, data_.key_view(), score, parameters > 0 ? moments_of(score) : Moments::none, options_},
+  execute<double>({queries, data_.key_view(), score, parameters > 0 ? moments_of(score) : Moments::none, options_,
+                   judged < data_.rows ? estimate_error : 0},
                   workspace_, sink);
 }
 
@@ -127,7 +130,28 @@ Evaluation CriterionFunction::summed(std::size_t judged, std::size_t parameters)
                               : criterion_ == Criterion::gcv         ? of_squares + 2 * of_trace / result.rest
                                                              : of_squares + of_trace * (2 * n - 2) / (rest * rest));
   }
+  if (parameters > 1) result.curvature = curvature(judged, parameters);
   return result;
+}
+
+// With e a row's error, the Hessian of the mean of e^2 is 2 (e' e'^T + e e'') on average, of which Gauss and Newton keep the first
+// part: the error is nearly independent of e'', since the row's own noise is not in its prediction.
+std::vector<double> CriterionFunction::curvature(std::size_t judged, std::size_t parameters) const {
+  std::vector<double> sums(parameters * parameters);
+  double squares = 0;
+  for (std::size_t i = 0; i < judged; ++i) {
+    const double* term = terms_.data() + i * width_;
+    if (!(term[0] > 0)) continue;
+    const double weight = data_.weight(i);
+    squares += weight * term[0];
+    for (std::size_t p = 0; p < parameters; ++p)  // term[3 + 3 p] is 2 e e'
+      for (std::size_t r = 0; r <= p; ++r)
+        sums[p * parameters + r] += weight * term[3 + 3 * p] * (term[3 + 3 * r] / (2 * term[0]));
+  }
+  for (std::size_t p = 0; p < parameters; ++p)
+    for (std::size_t r = 0; r <= p; ++r)
+      sums[r * parameters + p] = sums[p * parameters + r] /= squares > 0 ? squares : 1;
+  return sums;
 }
 
 std::vector<double> CriterionFunction::squares() const {

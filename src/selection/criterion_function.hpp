@@ -18,6 +18,8 @@ struct Evaluation {
   // The logarithm of the criterion (aicc: itself), which is what is minimised, so that no unit matters to the search.
   double objective = std::numeric_limits<double>::infinity();
   std::vector<double> gradient;  // of the objective in log w; empty unless asked for
+  // Of several w, about the Hessian of the objective: that of Gauss and Newton for the leave-one-out error, [w][w].
+  std::vector<double> curvature;
 
   double gcv(double rows) const;
   double aicc(double rows) const;
@@ -34,10 +36,10 @@ class CriterionFunction {
     return evaluate(log_w, with_gradient, data_.rows);
   }
   // An estimate from the predictions of the first `rows` rows; all rows are keys as ever. SelectionData has long data in
-  // random order.
-  Evaluation estimate(const std::vector<double>& log_w, std::size_t rows) {
-    ++estimates_;
-    return evaluate(log_w, false, rows);
+  // random order. Of all rows it is no estimate.
+  Evaluation estimate(const std::vector<double>& log_w, std::size_t rows, bool with_gradient = false) {
+    (rows < data_.rows ? estimates_ : evaluations_) += 1;
+    return evaluate(log_w, with_gradient, rows);
   }
 
   // One evaluation, or estimate if judged is less than all rows, from terms that somebody else has computed: for each row
@@ -54,6 +56,7 @@ class CriterionFunction {
   // The squared errors of the rows that were judged last, times their weights.
   std::vector<double> squares() const;
 
+  std::size_t rows() const { return data_.rows; }
   std::size_t evaluations() const { return evaluations_; }
   std::size_t estimates() const { return estimates_; }
 
@@ -61,6 +64,7 @@ class CriterionFunction {
   Evaluation evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged);
   void evaluate_by_plan(const std::vector<double>& w, std::size_t parameters, std::size_t judged);
   Evaluation summed(std::size_t judged, std::size_t parameters) const;
+  std::vector<double> curvature(std::size_t judged, std::size_t parameters) const;
 
   const SelectionData& data_;
   Criterion criterion_;

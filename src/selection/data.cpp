@@ -166,6 +166,17 @@ SelectionData in_order_of_search(const SelectionData& data) {
 
 }  // namespace
 
+double SelectionData::variance() const {
+  double total = 0, squares = 0;
+  std::vector<double> mean(cols);
+  for (std::size_t i = 0; i < rows; ++i) total += weight(i);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t v = 0; v < cols; ++v) mean[v] += weight(i) / total * values[i * cols + v];
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t v = 0; v < cols; ++v) squares += weight(i) / total * std::pow(values[i * cols + v] - mean[v], 2);
+  return squares > 0 ? squares / static_cast<double>(cols) : std::numeric_limits<double>::quiet_NaN();
+}
+
 SelectionData SelectionData::sample(std::size_t most) const {
   if (rows <= most) return *this;
   std::vector<std::size_t> order = drawn(rows, most);

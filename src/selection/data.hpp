@@ -26,6 +26,9 @@ struct SelectionData {
   bool is_very_long() const { return rows >= 4 * more_rows; }
   // The first rows, or `most` of them taken at random, the same ones every time.
   SelectionData sample(std::size_t most) const;
+  // The weighted mean over rows and columns of the squared distance of the values from the means of their columns; NaN if that is
+  // 0.
+  double variance() const;
 };
 
 // one_unit: all dimensions are divided by the same power of two.

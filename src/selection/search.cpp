@@ -9,59 +9,24 @@ namespace attnpool::detail {
 namespace {
 
 // Below this the gradient of a logarithm, a sum over all rows, is rounding: some sqrt(n) * 1e-16 times condition.
-constexpr double vanishing = 1e-5, precise = 1e-8, enough = 1e-7;
+constexpr double vanishing = 1e-5, precise = 1e-8;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
-// The box within which a descent stays.
-struct Box {
-  const std::vector<double>&lowest, &highest;
+// True if a step against the gradient would leave the box.
+bool blocks(const Box& box, const std::vector<double>& x, const std::vector<double>& gradient, std::size_t p) {
+  return (x[p] <= box.lowest[p] && gradient[p] > 0) || (x[p] >= box.highest[p] && gradient[p] < 0);
+}
 
-  double clamped(double x, std::size_t p) const { return std::min(std::max(x, lowest[p]), highest[p]); }
-  // True if a step against the gradient would leave the box.
-  bool blocks(const std::vector<double>& x, const std::vector<double>& gradient, std::size_t p) const {
-    return (x[p] <= lowest[p] && gradient[p] > 0) || (x[p] >= highest[p] && gradient[p] < 0);
-  }
-  double largest_free(const std::vector<double>& x, const std::vector<double>& gradient) const {
-    double largest = 0;
-    for (std::size_t p = 0; p < x.size(); ++p)
-      if (!blocks(x, gradient, p)) largest = std::max(largest, std::abs(gradient[p]));
-    return largest;
-  }
-};
-
-// The inverse Hessian as BFGS learns it (Nocedal and Wright 2006, section 6.1).
-class InverseHessian {
- public:
-  explicit InverseHessian(std::size_t size) : size_(size) { reset(); }
-  void reset() {
-    matrix_.assign(size_ * size_, 0);
-    for (std::size_t i = 0; i < size_; ++i) at(i, i) = 1;
-  }
-  std::vector<double> times(const std::vector<double>& x) const {
-    std::vector<double> y(size_);
-    for (std::size_t i = 0; i < size_; ++i)
-      for (std::size_t j = 0; j < size_; ++j) y[i] += matrix_[i * size_ + j] * x[j];
-    return y;
-  }
-  // After a step s, along which the gradient changed by y.
-  void learn(const std::vector<double>& s, const std::vector<double>& y) {
-    const double sy = dot(s, y);
-    if (!(sy > 1e-12 * std::sqrt(dot(s, s) * dot(y, y)))) return;  // no positive curvature seen
-    const std::vector<double> hy = times(y);
-    const double factor = (1 + dot(y, hy) / sy) / sy;
-    for (std::size_t i = 0; i < size_; ++i)
-      for (std::size_t j = 0; j < size_; ++j) at(i, j) += factor * s[i] * s[j] - (hy[i] * s[j] + s[i] * hy[j]) / sy;
-  }
-
- private:
-  double& at(std::size_t i, std::size_t j) { return matrix_[i * size_ + j]; }
-  std::size_t size_;
-  std::vector<double> matrix_;
-};
+double largest_free(const Box& box, const std::vector<double>& x, const std::vector<double>& gradient) {
+  double largest = 0;
+  for (std::size_t p = 0; p < x.size(); ++p)
+    if (!blocks(box, x, gradient, p)) largest = std::max(largest, std::abs(gradient[p]));
+  return largest;
+}
 
 std::vector<double> best_factor_of(CriterionFunction& criterion, std::vector<double> log_w, std::size_t d,
                                    const std::vector<double>& factors, double scale, double& lowest) {
@@ -190,28 +155,73 @@ Descent refine_on_line(CriterionFunction& criterion, const std::vector<double>& 
   return {log_w, value, std::abs(slope) <= vanishing || high - low <= 10 * precise};
 }
 
-Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const std::vector<double>& lowest,
-                const std::vector<double>& highest) {
-  const Box box{lowest, highest};
-  const std::size_t size = log_w.size();
-  InverseHessian inverse(size);
-  Evaluation here = criterion(log_w, true);
-  for (int step = 0; step < 200 && box.largest_free(log_w, here.gradient) > enough; ++step) {
-    std::vector<double> free_gradient = here.gradient;
-    for (std::size_t p = 0; p < size; ++p)
-      if (box.blocks(log_w, here.gradient, p)) free_gradient[p] = 0;
-    std::vector<double> direction = inverse.times(free_gradient);
+void InverseHessian::reset(std::vector<double> curvature) {
+  double largest = 0;
+  for (std::size_t i = 0; i < size_; ++i) largest = std::max(largest, curvature[i * size_ + i]);
+  // So much that a dimension without curvature takes a step of its gradient, beside curvatures near 1, times a million at most.
+  const double ridge = largest > 0 ? 1e-6 * largest : 1;
+  for (std::size_t i = 0; i < size_; ++i) curvature[i * size_ + i] += ridge;
+  // By Gauss and Jordan; the matrix is positive definite, so that no pivot vanishes.
+  matrix_.assign(size_ * size_, 0);
+  for (std::size_t i = 0; i < size_; ++i) at(i, i) = 1;
+  for (std::size_t k = 0; k < size_; ++k) {
+    const double pivot = curvature[k * size_ + k];
+    for (std::size_t j = 0; j < size_; ++j) curvature[k * size_ + j] /= pivot, at(k, j) /= pivot;
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (i == k) continue;
+      const double factor = curvature[i * size_ + k];
+      for (std::size_t j = 0; j < size_; ++j) {
+        curvature[i * size_ + j] -= factor * curvature[k * size_ + j];
+        at(i, j) -= factor * at(k, j);
+      }
+    }
+  }
+}
+
+std::vector<double> InverseHessian::times(const std::vector<double>& x) const {
+  std::vector<double> y(size_);
+  for (std::size_t i = 0; i < size_; ++i)
+    for (std::size_t j = 0; j < size_; ++j) y[i] += matrix_[i * size_ + j] * x[j];
+  return y;
+}
+
+void InverseHessian::learn(const std::vector<double>& s, const std::vector<double>& y) {
+  const double sy = dot(s, y);
+  if (!(sy > 1e-12 * std::sqrt(dot(s, s) * dot(y, y)))) return;  // no positive curvature seen
+  const std::vector<double> hy = times(y);
+  const double factor = (1 + dot(y, hy) / sy) / sy;
+  for (std::size_t i = 0; i < size_; ++i)
+    for (std::size_t j = 0; j < size_; ++j) at(i, j) += factor * s[i] * s[j] - (hy[i] * s[j] + s[i] * hy[j]) / sy;
+}
+
+namespace {
+
+// Where BFGS goes from log_w: down the gradient, seen through the inverse Hessian, along the faces of the box that block it.
+std::vector<double> direction_of(const Box& box, const std::vector<double>& log_w, const Evaluation& here,
+                                 InverseHessian& inverse) {
+  const std::vector<double>& gradient = here.gradient;
+  std::vector<double> free_gradient = gradient;
+  for (std::size_t p = 0; p < log_w.size(); ++p)
+    if (blocks(box, log_w, gradient, p)) free_gradient[p] = 0;
+  std::vector<double> direction = inverse.times(free_gradient);
+  for (std::size_t p = 0; p < log_w.size(); ++p) direction[p] = blocks(box, log_w, gradient, p) ? 0 : -direction[p];
+  if (dot(direction, gradient) < 0) return direction;
+  inverse.reset(here.curvature);
+  for (std::size_t p = 0; p < log_w.size(); ++p) direction[p] = -free_gradient[p];
+  return direction;
+}
+
+}  // namespace
+
+Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const Box& box, InverseHessian& inverse,
+                const Extent& extent) {
+  const std::size_t size = log_w.size(), judged = std::min(extent.judged, criterion.rows());
+  Evaluation here = criterion.estimate(log_w, judged, true);
+  if (inverse.is_empty() && !here.curvature.empty()) inverse.reset(here.curvature);
+  for (int step = 0; step < 200 && largest_free(box, log_w, here.gradient) > extent.enough; ++step) {
+    const std::vector<double> direction = direction_of(box, log_w, here, inverse);
     double largest = 0;
-    for (std::size_t p = 0; p < size; ++p) {
-      direction[p] = box.blocks(log_w, here.gradient, p) ? 0 : -direction[p];
-      largest = std::max(largest, std::abs(direction[p]));
-    }
-    const double slope = dot(direction, here.gradient);
-    if (!(slope < 0)) {
-      inverse.reset();
-      for (std::size_t p = 0; p < size; ++p) direction[p] = -free_gradient[p];
-      largest = box.largest_free(log_w, here.gradient);
-    }
+    for (const double x : direction) largest = std::max(largest, std::abs(x));
     // Backtracking from a full step, of at most a factor e^1.5 in any w.
     double length = std::min(1.0, 1.5 / largest);
     Evaluation next;
@@ -219,10 +229,10 @@ Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const s
     bool lower = false;
     for (int halvings = 0; halvings < 30 && !lower; ++halvings, length *= 0.3) {
       for (std::size_t p = 0; p < size; ++p) {
-        there[p] = box.clamped(log_w[p] + length * direction[p], p);
+        there[p] = std::clamp(log_w[p] + length * direction[p], box.lowest[p], box.highest[p]);
         moved[p] = there[p] - log_w[p];
       }
-      next = criterion(there, true);
+      next = criterion.estimate(there, judged, true);
       lower = next.objective < here.objective + 1e-4 * std::min(0.0, dot(moved, here.gradient));
     }
     if (!lower) break;  // what is left to gain is rounding
@@ -231,7 +241,12 @@ Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const s
     log_w = there;
     here = next;
   }
-  return {log_w, here.objective, box.largest_free(log_w, here.gradient) <= vanishing};
+  return {log_w, here.objective, largest_free(box, log_w, here.gradient) <= vanishing};
+}
+
+Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const Box& box) {
+  InverseHessian inverse(log_w.size());
+  return descend(criterion, std::move(log_w), box, inverse);
 }
 
 std::vector<std::vector<double>> coarse_starts(CriterionFunction& criterion, const std::vector<double>& factors,
@@ -247,6 +262,14 @@ std::vector<std::vector<double>> random_starts(const std::vector<double>& scale,
     for (const double own : scale)
       start.push_back(-std::log(0.02 * own) - std::log(1000.0) * static_cast<double>(random() >> 11) * 0x1p-53);
   return starts;
+}
+
+bool is_near_one_of(const std::vector<std::vector<double>>& others, const std::vector<double>& log_w, double distance) {
+  return std::any_of(others.begin(), others.end(), [&](const std::vector<double>& other) {
+    double largest = 0;
+    for (std::size_t p = 0; p < log_w.size(); ++p) largest = std::max(largest, std::abs(log_w[p] - other[p]));
+    return largest < distance;
+  });
 }
 
 std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most) {
