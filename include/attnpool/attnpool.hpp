@@ -1,6 +1,7 @@
 #pragma once
 // The whole public interface.
 #include <attnpool/algorithm.hpp>
+#include <attnpool/bootstrap.hpp>
 #include <attnpool/fit.hpp>
 #include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>
@@ -15,6 +16,7 @@
 #include <attnpool/score.hpp>
 #include <attnpool/selection.hpp>
 #include <attnpool/state.hpp>
+#include <attnpool/variance.hpp>
 #include <attnpool/version.hpp>
 #include <attnpool/view.hpp>
 #include <attnpool/vmath.hpp>
