@@ -1,162 +1,14 @@
 // attnpool._core: the library on two-dimensional NumPy arrays. Making such arrays out of whatever the caller has is the
 // work of attnpool/_arrays.py; what stands here refuses anything else, releases the GIL and answers Ctrl-C.
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
+#include "bindings.hpp"
 
-#include <algorithm>
-#include <attnpool/attnpool.hpp>
-#include <chrono>
 #include <cstring>
-#include <functional>
 #include <mutex>
 #include <optional>
 
-namespace py = pybind11;
-using namespace py::literals;
-using attnpool::MatrixView;
+using namespace attnpool_python;
 
 namespace {
-
-// ---- arrays -------------------------------------------------------------------------------------
-
-// array as a view; its dtype must be T, its rows contiguous.
-template <class T>
-MatrixView<const T> input(const char* name, const py::array& array) {
-  if (!py::isinstance<py::array_t<T>>(array) || array.ndim() != 2)
-    throw py::type_error(std::string(name) + ": must be a matrix of one dtype");
-  const py::ssize_t rows = array.shape(0), cols = array.shape(1), item = sizeof(T);
-  if (rows == 0 || cols == 0)
-    return {static_cast<const T*>(array.data()), static_cast<std::size_t>(rows), static_cast<std::size_t>(cols)};
-  const bool contiguous_rows = cols <= 1 || array.strides(1) == item;
-  const py::ssize_t stride = rows <= 1 ? cols * item : array.strides(0);
-  const bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
-  if (!contiguous_rows || stride % item != 0 || stride < cols * item || !aligned)
-    throw py::type_error(std::string(name) + ": rows must be contiguous");
-  return {static_cast<const T*>(array.data()), static_cast<std::size_t>(rows), static_cast<std::size_t>(cols),
-          static_cast<std::size_t>(stride / item)};
-}
-
-template <class T>
-MatrixView<T> output(const char* name, py::array& array) {
-  const MatrixView<const T> view = input<T>(name, array);
-  return {static_cast<T*>(array.mutable_data()), view.rows, view.cols, view.row_stride};  // throws if read-only
-}
-
-// Loops over a batch hand the library one problem at a time; it cannot see that the result of one lies on the next.
-template <class T>
-void check_apart(const char* out_name, MatrixView<T> out, const char* in_name, MatrixView<const T> in) {
-  if (out.rows == 0 || out.cols == 0 || in.rows == 0 || in.cols == 0) return;
-  const T *out_end = out.row(out.rows - 1) + out.cols, *in_end = in.row(in.rows - 1) + in.cols;
-  if (std::less<>()(out.data, in_end) && std::less<>()(in.data, out_end))
-    throw py::value_error(std::string(out_name) + ": overlaps " + in_name);
-}
-
-void check_count(std::size_t count, std::size_t query_rows, std::size_t key_rows) {
-  if (count == 0 || query_rows % count != 0 || key_rows % count != 0)
-    throw py::value_error("count: must divide the rows of queries and keys");
-}
-
-template <class View>
-View part(View view, std::size_t count, std::size_t i) {
-  const std::size_t rows = view.rows / count;
-  return {view.row(i * rows), rows, view.cols, view.row_stride};
-}
-
-// Calls f with a float or a double, whatever array holds.
-template <class F>
-auto with_type_of(const py::array& array, F&& f) {
-  if (py::isinstance<py::array_t<float>>(array)) return f(float{});
-  if (py::isinstance<py::array_t<double>>(array)) return f(double{});
-  throw py::type_error("dtype must be float32 or float64");
-}
-
-attnpool::Gaussian gaussian(const std::vector<double>& numbers, bool are_bandwidths) {
-  return are_bandwidths ? attnpool::Gaussian::from_bandwidth(numbers) : attnpool::Gaussian(numbers);
-}
-
-// An integer of Python or NumPy, clipped to what the library can count.
-std::ptrdiff_t offset_of(const char* name, const py::object& x) {
-  const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(x.ptr()));
-  if (!index) {
-    PyErr_Clear();
-    throw py::type_error(std::string(name) + ": must be an integer, got " + py::repr(x).cast<std::string>());
-  }
-  return PyNumber_AsSsize_t(index.ptr(), nullptr);
-}
-
-std::size_t count_of(const char* name, const py::object& x) {
-  const std::ptrdiff_t count = offset_of(name, x);
-  if (count < 0)
-    throw py::value_error(std::string(name) + ": must be 0 or more, got " + py::str(x).cast<std::string>());
-  return static_cast<std::size_t>(count);
-}
-
-// ---- signals ------------------------------------------------------------------------------------
-
-// A progress callback that stops the work once Python has an exception to raise, which on the main thread is how Ctrl-C
-// arrives. The library calls it ten times a second; due() is for loops of our own.
-class SignalWatch {
- public:
-  bool operator()(double) const {
-    py::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() == 0;
-  }
-  // Throws Cancelled if a signal came; looks every 50 ms.
-  void due() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_ < std::chrono::milliseconds(50)) return;
-    last_ = now;
-    if (!(*this)(0)) throw attnpool::Cancelled("interrupted");
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
-template <class F>
-void without_gil(F&& compute) {
-  try {
-    py::gil_scoped_release release;
-    compute();
-  } catch (const attnpool::Cancelled&) {
-    throw py::error_already_set();  // what SignalWatch found
-  }
-}
-
-// CallOptions to go about a call. key_weights: one number per row of all keys, or none at all.
-class CallOptions {
- public:
-  CallOptions(const attnpool::KeyRange& range, int threads, const std::string& algorithm, double tolerance,
-              py::array_t<double, py::array::c_style | py::array::forcecast> key_weights)
-      : key_weights_(std::move(key_weights)) {
-    options_.range = range;
-    options_.threads = threads;
-    options_.algorithm = attnpool::from_string<attnpool::Algorithm>(algorithm);
-    options_.tolerance = tolerance;
-    options_.progress = SignalWatch();
-    options_.key_weights = {key_weights_.data(), static_cast<std::size_t>(key_weights_.size())};
-  }
-  const attnpool::Options& all() const { return options_; }
-  // For problem i of count.
-  attnpool::Options part(std::size_t count, std::size_t i) const {
-    attnpool::Options o = options_;
-    const std::size_t n = o.key_weights.size() / count;
-    o.key_weights = o.key_weights.subspan(i * n, n);
-    return o;
-  }
-
- private:
-  py::array_t<double> key_weights_;
-  attnpool::Options options_;
-};
-
-attnpool::Options threads_only(int threads) {
-  attnpool::Options o;
-  o.threads = threads;
-  o.progress = SignalWatch();
-  return o;
-}
 
 // ---- functions ----------------------------------------------------------------------------------
 
@@ -412,9 +264,6 @@ py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& ke
     p = inference->predict(
         q, {.level = level, .slopes = slopes, .nearest = true, .error_bounds = true, .progress = options.progress});
   });
-  const auto array = [](const std::vector<double>& x) {
-    return py::array_t<double>(static_cast<py::ssize_t>(x.size()), x.data());
-  };
   py::array_t<int> status(static_cast<py::ssize_t>(p.status.size()));  // places in the list of names
   for (std::size_t i = 0; i < p.status.size(); ++i) status.mutable_data()[i] = static_cast<int>(p.status[i]);
   py::list names;
@@ -565,6 +414,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("fit", &fit);
   m.def("select_bandwidth", &select_bandwidth);
   m.def("infer", &infer);
+  m.def("bootstrap", &attnpool_python::bootstrap);
   m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
     return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
   });

@@ -32,6 +32,7 @@ struct C<float> {
   static constexpr auto fit = attnpool_fit_f32;
   static constexpr auto select = attnpool_select_bandwidth_f32;
   static constexpr auto infer = attnpool_infer_f32;
+  static constexpr auto bootstrap = attnpool_bootstrap_f32;
   static constexpr auto create = attnpool_pool_state_create_f32;
   static constexpr auto update = attnpool_pool_state_update_f32;
   static constexpr auto merge = attnpool_pool_state_merge_f32;
@@ -56,6 +57,7 @@ struct C<double> {
   static constexpr auto fit = attnpool_fit_f64;
   static constexpr auto select = attnpool_select_bandwidth_f64;
   static constexpr auto infer = attnpool_infer_f64;
+  static constexpr auto bootstrap = attnpool_bootstrap_f64;
   static constexpr auto create = attnpool_pool_state_create_f64;
   static constexpr auto update = attnpool_pool_state_update_f64;
   static constexpr auto merge = attnpool_pool_state_merge_f64;

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._bootstrap import Bootstrap, bootstrap
 from ._core import KeyRange, __version__
 from ._inference import Inference, inference
 from ._functions import (
@@ -71,6 +72,7 @@ _LAZY = {
 _LAZY_MODULES = ("bandwidth", "estimators", "plot", "shims")
 
 __all__ = [
+    "Bootstrap",
     "FitResult",
     "Inference",
     "KeyRange",
@@ -80,6 +82,7 @@ __all__ = [
     "attention_weights",
     "average_pool",
     "bandwidth",
+    "bootstrap",
     "config",
     "exp",
     "explain",
