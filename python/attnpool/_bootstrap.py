@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def bootstrap(
     >>> bool(found.lower[0] < found.mean[0] < found.upper[0])
     True
     """
-    options = {"kind": kind, "multiplier": multiplier, "residuals": residuals, "band": band}
+    options: Dict[str, Any] = {"kind": kind, "multiplier": multiplier, "residuals": residuals, "band": band}
     for name, given in options.items():
         if text(name, given) not in _CHOICES[name]:
             raise ValueError(f"{name}: must be one of {', '.join(_CHOICES[name])}, got {given!r}")

@@ -258,7 +258,9 @@ def inference():
 
 
 def bootstrap():
-    print("\nBootstrap, 999 replicates: NumPy (weights once, replicates as one matrix product), and attnpool.bootstrap:\n")
+    print(
+        "\nBootstrap, 999 replicates: NumPy (weights once, replicates as one matrix product), and attnpool.bootstrap:\n"
+    )
     row("kind, n = queries", "NumPy", "attnpool", "", "largest difference of standard errors (other random numbers)")
     row(*["--:"] * 5)
     rng = np.random.default_rng(0)
