@@ -96,11 +96,11 @@ class Inference {
   Prediction predict(In<float> queries, const PredictionOptions& options = {}) const;
   Prediction predict(In<double> queries, const PredictionOptions& options = {}) const;
 
-  /// Standard errors and bands from replicates of the data, at the same bandwidth; what they cost is pools whose value columns
-  /// are replicates, so that all of them share one exp for each query and key. options.residuals says which residuals, not
-  /// InferenceOptions::variance. Deterministic: the same seed gives the same bits for any number of threads and, with
-  /// Algorithm::dense, on every machine of a class of Isa (but for BootstrapBand::normal, whose z is libm's). Memory beside the
-  /// data, the result and what the algorithm needs: about 150 MB at most, or eight value columns if that is more.
+  /// Standard errors and bands from replicates of the data, at the same bandwidth; they are the value columns of pools, so that
+  /// all share one exp for each query and key. options.residuals says which residuals, not InferenceOptions::variance. The same
+  /// seed gives the same bits for any number of threads and, with Algorithm::dense, on every machine of a class of Isa (but for
+  /// BootstrapBand::normal, whose z is libm's). Memory beside the data, the result and what the algorithm needs: some 250 MB at
+  /// most, or twice eight value columns and the replicates of sixteen queries if they are more.
   /// Errors: std::invalid_argument that names the option; Cancelled.
   BootstrapResult bootstrap(In<float> queries, const BootstrapOptions& options = {}) const;
   BootstrapResult bootstrap(In<double> queries, const BootstrapOptions& options = {}) const;

@@ -19,7 +19,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // a sum may depend on the columns beside it.
 constexpr std::size_t most_column_numbers = std::size_t{4} << 20, most_replicate_numbers = std::size_t{8} << 20;
 constexpr std::size_t fewest_columns = 8, most_columns = 256;
-constexpr std::size_t fewest_queries = 64, queries_per_task = 16;
+constexpr std::size_t fewest_queries = 16, queries_per_task = 16;
 // A replicate of pairs counts where the rows drawn have this part of the weight of all; passes are good to a far smaller one.
 constexpr double least_weight = 1e-6;
 constexpr double pairs_tolerance = 1e-11;
