@@ -228,8 +228,8 @@ TEST(Bootstrap, ConstantValuesHaveNoError) {
 
 // Replicates of pairs in which the one key near a query is not drawn are passed over and counted.
 TEST(Bootstrap, ReplicatesThatSeeNothingAreCounted) {
-  const Data data{5, 1, 1, {0, 1, 2, 3, 40}, {1, 3, 2, 4, 7}, {}};
-  const std::vector<double> at = {40, 1.5, nan, 1e300};
+  const Data data{5, 1, 1, {0, 1, 2, 3, 9}, {1, 3, 2, 4, 7}, {}};
+  const std::vector<double> at = {9, 1.5, nan, 1e300};
   const BootstrapOptions options{.kind = Resampling::pairs, .replicates = 300, .seed = 9, .keep_replicates = true};
   const BootstrapResult got = data.inference(1).bootstrap(matrix(at, 1), options);
   std::size_t drawn = 0;
@@ -237,11 +237,11 @@ TEST(Bootstrap, ReplicatesThatSeeNothingAreCounted) {
     const bool seen = factors(options, b, 5)[4] > 0;
     drawn += seen;
     EXPECT_EQ(std::isnan(got.replicates[b * 4]), !seen);
-    EXPECT_TRUE(!seen || got.replicates[b * 4] == 7);
+    EXPECT_TRUE(!seen || std::abs(got.replicates[b * 4] - 7) < 1e-5);  // key 3 weighs 1.5e-8
   }
   EXPECT_EQ(got.used, (std::vector<std::size_t>{drawn, 300, 0, drawn}));
   EXPECT_GT(drawn, 150u);
-  EXPECT_EQ(got.standard_error[0], 0);
+  EXPECT_LT(got.standard_error[0], 1e-5);
   for (const auto* x : {&got.mean, &got.standard_error, &got.lower, &got.upper}) EXPECT_TRUE(std::isnan((*x)[2]));
   const BootstrapResult wild = data.inference(1).bootstrap(matrix(at, 1), {.band = BootstrapBand::simultaneous});
   EXPECT_EQ(wild.used, (std::vector<std::size_t>{999, 999, 0, 999}));
