@@ -2,132 +2,13 @@
 // work of attnpool/_arrays.py; what stands here refuses anything else, releases the GIL and answers Ctrl-C.
 #include "bindings.hpp"
 
-#include <pybind11/stl.h>
-
-#include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <functional>
 #include <mutex>
 #include <optional>
 
-namespace attnpool_python {
+using namespace attnpool_python;
+
 namespace {
-
-using namespace py::literals;
-
-// ---- arrays -------------------------------------------------------------------------------------
-
-template <class T>
-MatrixView<T> output(const char* name, py::array& array) {
-  const MatrixView<const T> view = input<T>(name, array);
-  return {static_cast<T*>(array.mutable_data()), view.rows, view.cols, view.row_stride};  // throws if read-only
-}
-
-// Loops over a batch hand the library one problem at a time; it cannot see that the result of one lies on the next.
-template <class T>
-void check_apart(const char* out_name, MatrixView<T> out, const char* in_name, MatrixView<const T> in) {
-  if (out.rows == 0 || out.cols == 0 || in.rows == 0 || in.cols == 0) return;
-  const T *out_end = out.row(out.rows - 1) + out.cols, *in_end = in.row(in.rows - 1) + in.cols;
-  if (std::less<>()(out.data, in_end) && std::less<>()(in.data, out_end))
-    throw py::value_error(std::string(out_name) + ": overlaps " + in_name);
-}
-
-void check_count(std::size_t count, std::size_t query_rows, std::size_t key_rows) {
-  if (count == 0 || query_rows % count != 0 || key_rows % count != 0)
-    throw py::value_error("count: must divide the rows of queries and keys");
-}
-
-template <class View>
-View part(View view, std::size_t count, std::size_t i) {
-  const std::size_t rows = view.rows / count;
-  return {view.row(i * rows), rows, view.cols, view.row_stride};
-}
-
-// Calls f with a float or a double, whatever array holds.
-template <class F>
-auto with_type_of(const py::array& array, F&& f) {
-  if (py::isinstance<py::array_t<float>>(array)) return f(float{});
-  if (py::isinstance<py::array_t<double>>(array)) return f(double{});
-  throw py::type_error("dtype must be float32 or float64");
-}
-
-attnpool::Gaussian gaussian(const std::vector<double>& numbers, bool are_bandwidths) {
-  return are_bandwidths ? attnpool::Gaussian::from_bandwidth(numbers) : attnpool::Gaussian(numbers);
-}
-
-// An integer of Python or NumPy, clipped to what the library can count.
-std::ptrdiff_t offset_of(const char* name, const py::object& x) {
-  const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(x.ptr()));
-  if (!index) {
-    PyErr_Clear();
-    throw py::type_error(std::string(name) + ": must be an integer, got " + py::repr(x).cast<std::string>());
-  }
-  return PyNumber_AsSsize_t(index.ptr(), nullptr);
-}
-
-std::size_t count_of(const char* name, const py::object& x) {
-  const std::ptrdiff_t count = offset_of(name, x);
-  if (count < 0)
-    throw py::value_error(std::string(name) + ": must be 0 or more, got " + py::str(x).cast<std::string>());
-  return static_cast<std::size_t>(count);
-}
-
-// ---- signals ------------------------------------------------------------------------------------
-
-// A progress callback that stops the work once Python has an exception to raise, which on the main thread is how Ctrl-C
-// arrives. The library calls it ten times a second; due() is for loops of our own.
-class SignalWatch {
- public:
-  bool operator()(double) const {
-    py::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() == 0;
-  }
-  // Throws Cancelled if a signal came; looks every 50 ms.
-  void due() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_ < std::chrono::milliseconds(50)) return;
-    last_ = now;
-    if (!(*this)(0)) throw attnpool::Cancelled("interrupted");
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
-// CallOptions to go about a call. key_weights: one number per row of all keys, or none at all.
-class CallOptions {
- public:
-  CallOptions(const attnpool::KeyRange& range, int threads, const std::string& algorithm, double tolerance,
-              py::array_t<double, py::array::c_style | py::array::forcecast> key_weights)
-      : key_weights_(std::move(key_weights)) {
-    options_.range = range;
-    options_.threads = threads;
-    options_.algorithm = attnpool::from_string<attnpool::Algorithm>(algorithm);
-    options_.tolerance = tolerance;
-    options_.progress = SignalWatch();
-    options_.key_weights = {key_weights_.data(), static_cast<std::size_t>(key_weights_.size())};
-  }
-  const attnpool::Options& all() const { return options_; }
-  // For problem i of count.
-  attnpool::Options part(std::size_t count, std::size_t i) const {
-    attnpool::Options o = options_;
-    const std::size_t n = o.key_weights.size() / count;
-    o.key_weights = o.key_weights.subspan(i * n, n);
-    return o;
-  }
-
- private:
-  py::array_t<double> key_weights_;
-  attnpool::Options options_;
-};
-
-attnpool::Options threads_only(int threads) {
-  attnpool::Options o;
-  o.threads = threads;
-  o.progress = SignalWatch();
-  return o;
-}
 
 // ---- functions ----------------------------------------------------------------------------------
 
@@ -367,9 +248,6 @@ py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& ke
     p = inference->predict(
         q, {.level = level, .slopes = slopes, .nearest = true, .error_bounds = true, .progress = options.progress});
   });
-  const auto array = [](const std::vector<double>& x) {
-    return py::array_t<double>(static_cast<py::ssize_t>(x.size()), x.data());
-  };
   py::array_t<int> status(static_cast<py::ssize_t>(p.status.size()));  // places in the list of names
   for (std::size_t i = 0; i < p.status.size(); ++i) status.mutable_data()[i] = static_cast<int>(p.status[i]);
   py::list names;
@@ -481,10 +359,8 @@ py::dict config() {
 }
 
 }  // namespace
-}  // namespace attnpool_python
 
 PYBIND11_MODULE(_core, m) {
-  using namespace attnpool_python;
   using attnpool::KeyRange;
   py::class_<KeyRange>(m, "KeyRange", "Which keys a query may see: always one interval, minus at most one key.")
       .def_static("all", &KeyRange::all, "Every key.")
@@ -523,6 +399,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("rule_of_thumb", &rule_of_thumb);
   m.def("plug_in", &plug_in);
   m.def("infer", &infer);
+  m.def("bootstrap", &attnpool_python::bootstrap);
   m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
     return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
   });

@@ -36,6 +36,7 @@ struct C<float> {
   static constexpr auto plug_in = attnpool_ruppert_sheather_wand_f32;
   static constexpr auto select_batch = attnpool_select_bandwidth_batch_f32;
   static constexpr auto infer = attnpool_infer_f32;
+  static constexpr auto bootstrap = attnpool_bootstrap_f32;
   static constexpr auto create = attnpool_pool_state_create_f32;
   static constexpr auto update = attnpool_pool_state_update_f32;
   static constexpr auto merge = attnpool_pool_state_merge_f32;
@@ -64,6 +65,7 @@ struct C<double> {
   static constexpr auto plug_in = attnpool_ruppert_sheather_wand_f64;
   static constexpr auto select_batch = attnpool_select_bandwidth_batch_f64;
   static constexpr auto infer = attnpool_infer_f64;
+  static constexpr auto bootstrap = attnpool_bootstrap_f64;
   static constexpr auto create = attnpool_pool_state_create_f64;
   static constexpr auto update = attnpool_pool_state_update_f64;
   static constexpr auto merge = attnpool_pool_state_merge_f64;

@@ -268,6 +268,42 @@ TEST_P(CApiBits, InferIsInference) {
   });
 }
 
+TEST_P(CApiBits, BootstrapIsThatOfInference) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    const Problem<T> problem = strided_motorcycle<T>();
+    const std::vector<double> weights(problem.keys.rows(), 0.5);
+    const double w = 0.7;
+    for (const int kind : {ATTNPOOL_RESAMPLING_WILD, ATTNPOOL_RESAMPLING_PAIRS}) {
+      attnpool_bootstrap_options options = attnpool_bootstrap_options_default();
+      options.kind = kind;
+      options.key_weights = weights.data();
+      options.key_weights_count = weights.size();
+      options.replicates = 50, options.seed = 77, options.level = 0.5;
+      options.band = ATTNPOOL_BAND_SIMULTANEOUS, options.keep_replicates = 1;
+      const BootstrapResult want = Inference(problem.keys, problem.values, Gaussian(w), {.key_weights = weights})
+                                       .bootstrap(problem.queries, {.kind = static_cast<Resampling>(kind),
+                                                                    .replicates = 50,
+                                                                    .seed = 77,
+                                                                    .band = BootstrapBand::simultaneous,
+                                                                    .level = 0.5,
+                                                                    .keep_replicates = true});
+      attnpool_bootstrap* got = nullptr;
+      expect_ok(C<T>::bootstrap(in(problem.queries), in(problem.keys), in(problem.values), &w, 1, &options, &got),
+                "bootstrap");
+      ASSERT_NE(got, nullptr);
+      ASSERT_EQ(got->queries * got->cols, want.mean.size());
+      const auto same = [](const auto* a, const auto& b) {
+        return std::equal(b.begin(), b.end(), a, [](auto x, auto y) { return x == y || (x != x && y != y); });
+      };
+      EXPECT_TRUE(same(got->mean, want.mean) && same(got->standard_error, want.standard_error));
+      EXPECT_TRUE(same(got->lower, want.lower) && same(got->upper, want.upper) && same(got->used, want.used));
+      EXPECT_TRUE(same(got->critical, want.critical) && same(got->replicates, want.replicates));
+      attnpool_bootstrap_destroy(got);
+    }
+  });
+}
+
 TEST_P(CApiBits, SelectBandwidthIsItsNamesake) {
   for_float_and_double([](auto zero) {
     using T = decltype(zero);

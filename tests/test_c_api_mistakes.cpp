@@ -34,6 +34,7 @@ struct Call {
   attnpool_rule_options rule_options = attnpool_rule_options_default();
   attnpool_plug_in_options plug_in_options = attnpool_plug_in_options_default();
   attnpool_inference_options inference_options = attnpool_inference_options_default();
+  attnpool_bootstrap_options bootstrap_options = attnpool_bootstrap_options_default();
 
   double loss_value = nan, derivative[2] = {nan, nan};
   double *loss_value_out = &loss_value, *derivative_out = derivative;
@@ -43,6 +44,7 @@ struct Call {
   attnpool_selection *selections[2] = {}, **selections_out = selections;
   std::size_t offset_data[3] = {0, 4, 6}, *offsets = offset_data;
   attnpool_inference *inference = nullptr, **inference_out = &inference;
+  attnpool_bootstrap *replicates = nullptr, **replicates_out = &replicates;
   typename C<T>::State *made = nullptr, **state_out = &made;
   int threads = 0, *threads_out = &threads;
   const char *name = nullptr, **name_out = &name;
@@ -55,6 +57,7 @@ struct Call {
     attnpool_selection_destroy(selection);
     for (attnpool_selection* one : selections) attnpool_selection_destroy(one);
     attnpool_inference_destroy(inference);
+    attnpool_bootstrap_destroy(replicates);
     C<T>::destroy(made);
   }
   void make(StateHandle<T>& handle) const {
@@ -95,6 +98,10 @@ struct Call {
   attnpool_status infer() {
     attnpool_inference_destroy(inference);
     return C<T>::infer(queries, keys, values, w, w_count, &inference_options, inference_out);
+  }
+  attnpool_status bootstrap() {
+    attnpool_bootstrap_destroy(replicates);
+    return C<T>::bootstrap(queries, keys, values, w, w_count, &bootstrap_options, replicates_out);
   }
   attnpool_status create() {
     C<T>::destroy(made);
@@ -233,6 +240,23 @@ std::vector<Mistake<T>> mistakes() {
        "key_weights: must have one entry per key = 6, got 2"},
       {&F::infer, [](F& c) { c.inference_options.struct_size = 0; },
        size_refused(sizeof(attnpool_inference_options), 0)},
+      {&F::bootstrap, [](F& c) { c.replicates_out = nullptr; }, "result: is null"},
+      {&F::bootstrap, [](F& c) { c.queries.cols = 1; }, "queries: must have 2 columns to match keys, got 1"},
+      {&F::bootstrap, [](F& c) { c.w = nullptr; }, "w: is null"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.kind = 2; }, "kind: is not one of Resampling's values, got 2"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.multiplier = -1; },
+       "multiplier: is not one of Multiplier's values, got -1"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.residuals = ATTNPOOL_VARIANCE_LOCAL; },
+       "residuals: must be one of hc0, hc1, hc2, hc3, got local"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.band = 4; }, "band: is not one of BootstrapBand's values, got 4"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.level = 1; }, "level: must be between 0 and 1, got 1"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.replicates = 1; }, "replicates: must be from 2 to 1000000, got 1"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.algorithm = 4; },
+       "algorithm: is not one of Algorithm's values, got 4"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.key_weights = c.w, c.bootstrap_options.key_weights_count = 2; },
+       "key_weights: must have one entry per key = 6, got 2"},
+      {&F::bootstrap, [](F& c) { c.bootstrap_options.struct_size = 0; },
+       size_refused(sizeof(attnpool_bootstrap_options), 0)},
       {&F::fit, [](F& c) { c.result_out = nullptr; }, "result: is null"},
       {&F::fit, [](F& c) { c.keys.data = nullptr; }, "keys: data is null for shape 6 x 2"},
       {&F::fit, [](F& c) { c.values.rows = 4; }, "values: must have 6 rows to match keys, got 4"},

@@ -107,6 +107,11 @@ TEST(Failures, EveryAllocationOfEveryFunction) {  // routines allocate nothing: 
         const Inference inference(problem.keys, problem.values, problem.score, {.threads = threads});
         inference.predict(p, {.slopes = true, .nearest = true});
       });
+      run_some("Inference::bootstrap", [&] {
+        const Inference inference(problem.keys, problem.values, problem.score, {.threads = threads});
+        inference.bootstrap(p, {.replicates = 5, .band = BootstrapBand::simultaneous, .keep_replicates = true});
+        inference.bootstrap(p, {.kind = Resampling::pairs, .replicates = 5});
+      });
       run("fit", [&] {
         FitOptions fit_options;
         fit_options.epochs = 2;

@@ -497,6 +497,72 @@ attnpool_status attnpool_infer_f64(attnpool_in_f64 queries, attnpool_in_f64 keys
 /// NULL is allowed.
 void attnpool_inference_destroy(attnpool_inference* inference) ATTNPOOL_NOEXCEPT;
 
+// ---- bootstrap ---------------------------------------------------------------------------------
+
+/// How replicates are made, and what a band is; bootstrap.hpp has the formulas.
+enum attnpool_resampling { ATTNPOOL_RESAMPLING_WILD = 0, ATTNPOOL_RESAMPLING_PAIRS = 1 };
+enum attnpool_multiplier { ATTNPOOL_MULTIPLIER_RADEMACHER = 0, ATTNPOOL_MULTIPLIER_MAMMEN = 1 };
+enum attnpool_band {
+  ATTNPOOL_BAND_PERCENTILE = 0,
+  ATTNPOOL_BAND_BASIC = 1,
+  ATTNPOOL_BAND_NORMAL = 2,
+  ATTNPOOL_BAND_SIMULTANEOUS = 3
+};
+
+typedef struct attnpool_bootstrap_options {
+  size_t struct_size;         ///< sizeof(attnpool_bootstrap_options)
+  const double* key_weights;  ///< NULL, or one per key
+  size_t key_weights_count;
+  attnpool_progress progress;  ///< or NULL
+  void* user;                  ///< handed to progress
+  size_t replicates;           ///< 2 to 1,000,000; default 999
+  uint64_t seed;
+  double level;         ///< of the band, in (0, 1); default 0.95
+  double tolerance;     ///< as in attnpool_options
+  int kind;             ///< ATTNPOOL_RESAMPLING_*
+  int multiplier;       ///< ATTNPOOL_MULTIPLIER_*; wild only
+  int residuals;        ///< ATTNPOOL_VARIANCE_HC0 to ATTNPOOL_VARIANCE_HC3, the default; wild only
+  int band;             ///< ATTNPOOL_BAND_*
+  int keep_replicates;  ///< not 0: the replicates too
+  int algorithm;        ///< ATTNPOOL_ALGORITHM_*
+  int threads;          ///< as in attnpool_options
+} attnpool_bootstrap_options;
+
+/// The defaults that the fields name.
+static inline attnpool_bootstrap_options attnpool_bootstrap_options_default(void) {
+  attnpool_bootstrap_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  options.replicates = 999;
+  options.level = 0.95;
+  options.residuals = ATTNPOOL_VARIANCE_HC3;
+  return options;
+}
+
+/// Made by attnpool_bootstrap_f32 and _f64, freed by attnpool_bootstrap_destroy with all that it points to. Only the library
+/// makes one, and newer versions add fields at the end. What was not asked for is NULL.
+typedef struct attnpool_bootstrap {
+  size_t queries, cols;          ///< Q, V
+  const double* mean;            ///< [Q, V] as attnpool_pool_*
+  const double* standard_error;  ///< [Q, V] standard deviation of the replicates
+  const double *lower, *upper;   ///< [Q, V] the band
+  const size_t* used;            ///< [Q] replicates that count
+  const double* critical;        ///< [V] standard errors that the simultaneous band reaches
+  const double* replicates;      ///< [B, Q, V]
+} attnpool_bootstrap;
+
+/// Standard errors and a band from replicates of the data, for queries [Q, D] from keys [K, D] and values [K, V]. *result is set
+/// to NULL if the call fails.
+attnpool_status attnpool_bootstrap_f32(attnpool_in_f32 queries, attnpool_in_f32 keys, attnpool_in_f32 values,
+                                       const double* w, size_t w_count, const attnpool_bootstrap_options* options,
+                                       attnpool_bootstrap** result) ATTNPOOL_NOEXCEPT;
+attnpool_status attnpool_bootstrap_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, attnpool_in_f64 values,
+                                       const double* w, size_t w_count, const attnpool_bootstrap_options* options,
+                                       attnpool_bootstrap** result) ATTNPOOL_NOEXCEPT;
+
+/// NULL is allowed.
+void attnpool_bootstrap_destroy(attnpool_bootstrap* result) ATTNPOOL_NOEXCEPT;
+
 // ---- keys that arrive in pieces ----------------------------------------------------------------
 
 /// The running softmax sums of a fixed set of queries.

@@ -2,6 +2,7 @@
 // The whole public interface.
 #include <attnpool/algorithm.hpp>
 #include <attnpool/bandwidth_rules.hpp>
+#include <attnpool/bootstrap.hpp>
 #include <attnpool/fit.hpp>
 #include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>
@@ -16,6 +17,7 @@
 #include <attnpool/score.hpp>
 #include <attnpool/selection.hpp>
 #include <attnpool/state.hpp>
+#include <attnpool/variance.hpp>
 #include <attnpool/version.hpp>
 #include <attnpool/view.hpp>
 #include <attnpool/vmath.hpp>

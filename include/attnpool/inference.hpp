@@ -1,6 +1,8 @@
 #pragma once
+#include <attnpool/bootstrap.hpp>
 #include <attnpool/options.hpp>
 #include <attnpool/score.hpp>
+#include <attnpool/variance.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <memory>
@@ -8,18 +10,6 @@
 #include <vector>
 
 namespace attnpool {
-
-/// How the variance of a prediction sum_k p_k value_k is estimated. With e_k the residual of row k in the fit to all rows and
-/// H_kk its leverage, hc0 to hc3 are sum_k p_k^2 r_k^2 (White 1980, MacKinnon and White 1985), where r_k^2 is
-///   hc0     e_k^2
-///   hc1     e_k^2 n / (n - tr H)
-///   hc2     e_k^2 / (1 - H_kk)
-///   hc3     e_k^2 / (1 - H_kk)^2, the squared error of predicting row k from the others
-///   local   (sum_k p_k (value_k - out)^2) sum_k p_k^2, one variance around each query, as R's np has it
-enum class Variance { hc0, hc1, hc2, hc3, local };
-
-/// "hc0", "hc1", "hc2", "hc3", "local".
-const char* to_string(Variance variance) noexcept;
 
 /// What a prediction rests on.
 enum class QueryStatus {
@@ -105,6 +95,15 @@ class Inference {
   /// queries [Q, D].
   Prediction predict(In<float> queries, const PredictionOptions& options = {}) const;
   Prediction predict(In<double> queries, const PredictionOptions& options = {}) const;
+
+  /// Standard errors and bands from replicates of the data, at the same bandwidth; they are the value columns of pools, so that
+  /// all share one exp for each query and key. options.residuals says which residuals, not InferenceOptions::variance. The same
+  /// seed gives the same bits for any number of threads and, with Algorithm::dense, on every machine of a class of Isa (but for
+  /// BootstrapBand::normal, whose z is libm's). Memory beside the data, the result and what the algorithm needs: some 250 MB at
+  /// most, or twice eight value columns and the replicates of sixteen queries if they are more.
+  /// Errors: std::invalid_argument that names the option; Cancelled.
+  BootstrapResult bootstrap(In<float> queries, const BootstrapOptions& options = {}) const;
+  BootstrapResult bootstrap(In<double> queries, const BootstrapOptions& options = {}) const;
 
  private:
   struct State;

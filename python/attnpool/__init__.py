@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._bootstrap import Bootstrap, bootstrap
 from ._core import KeyRange, __version__
 from ._inference import Inference, inference
 from ._functions import (
@@ -81,6 +82,7 @@ _LAZY = {
 _LAZY_MODULES = ("bandwidth", "estimators", "plot", "shims")
 
 __all__ = [
+    "Bootstrap",
     "FitResult",
     "Inference",
     "KeyRange",
@@ -90,6 +92,7 @@ __all__ = [
     "attention_weights",
     "average_pool",
     "bandwidth",
+    "bootstrap",
     "config",
     "exp",
     "explain",

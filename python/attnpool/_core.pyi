@@ -83,6 +83,9 @@ def infer(
     level: float,
     slopes: bool,
 ) -> Dict[str, Any]: ...
+def bootstrap(
+    queries: Matrix, keys: Matrix, values: Matrix, score: Gaussian, how: CallOptions, options: Dict[str, Any]
+) -> Dict[str, Any]: ...
 def select_bandwidth(
     keys: Matrix,
     values: Matrix,

@@ -6,7 +6,7 @@ since) hold; what moved between versions is looked for, not deduced from a versi
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import bandwidth as rules
 from ._arrays import computing_dtype, numbers, refuse_misread, result_dtype
+from ._bootstrap import Bootstrap, bootstrap
 from ._functions import attention_weights, pool
 from ._inference import Inference, inference
 
@@ -114,10 +115,23 @@ class _NadarayaWatson(BaseEstimator):
         """
         return self._inference(self._queries(X), variance=variance, level=level, slopes=slopes)
 
+    def bootstrap(self, X: Any, **options: Any) -> Bootstrap:
+        """Standard errors and bands of the predictions at X from replicates of the training data, at the bandwidth of the
+        fit; options (kind, replicates, seed, level, band ...) as ``attnpool.bootstrap``.
+        """
+        own = {"queries", "keys", "values", "w", "bandwidth", "key_weights", "n_jobs"} & set(options)
+        if own:
+            raise TypeError(f"{min(own)}: is the estimator's, not an option of bootstrap()")
+        return bootstrap(self._queries(X), self._keys, self._observed(), **options, **self._how())
+
     def _inference(self, queries: np.ndarray, **options: Any) -> Inference:
-        values = self._values[:, 0] if getattr(self, "_one_output", False) else self._values
-        options.update(w=self._w, key_weights=self._weight, n_jobs=self.n_jobs)
-        return inference(queries, self._keys, values, **options)
+        return inference(queries, self._keys, self._observed(), **options, **self._how())
+
+    def _observed(self) -> np.ndarray:
+        return self._values[:, 0] if getattr(self, "_one_output", False) else self._values
+
+    def _how(self) -> Dict[str, Any]:
+        return {"w": self._w, "key_weights": self._weight, "n_jobs": self.n_jobs}
 
     def summary(self) -> str:
         """The fit in words: bandwidths, criteria, trace of the hat matrix, R squared, residual standard error."""

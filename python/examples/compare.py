@@ -2,7 +2,7 @@
 
     PYTHONPATH=build/release/python /usr/bin/python3 python/examples/compare.py [--threads N] [--large] [PART ...]
 
-PARTs: d2l statsmodels selection long inference batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
+PARTs: d2l statsmodels selection long inference bootstrap batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
 some 13 GB and minutes.
 Times are medians of interleaved runs (one run each at n = 20,000), on one thread unless told otherwise.
 """
@@ -277,12 +277,52 @@ def inference():
         row(str(n), "-" if theirs is None else seconds(theirs[0]), *times, difference)
 
 
+def bootstrap():
+    print(
+        "\nBootstrap, 999 replicates: NumPy (weights once, replicates as one matrix product), and attnpool.bootstrap:\n"
+    )
+    row("kind, n = queries", "NumPy", "attnpool", "", "largest difference of standard errors (other random numbers)")
+    row(*["--:"] * 5)
+    rng = np.random.default_rng(0)
+
+    def wild_by_numpy(x, y, h):
+        p = np.exp(-(((x[:, None] - x) / h) ** 2) / 2)
+        p /= p.sum(axis=1, keepdims=True)
+        e = (y - p @ y) / (1 - np.diag(p))
+        replicates = p @ (e[:, None] * rng.choice([-1.0, 1.0], (len(x), 999)))
+        return replicates.std(axis=1), np.quantile(replicates, [0.025, 0.975], axis=1)
+
+    def pairs_by_numpy(x, y, h):
+        p = np.exp(-(((x[:, None] - x) / h) ** 2) / 2)
+        m = rng.multinomial(len(x), np.full(len(x), 1 / len(x)), 999).T.astype(float)
+        replicates = (p @ (m * y[:, None])) / (p @ m)
+        return replicates.std(axis=1), np.quantile(replicates, [0.025, 0.975], axis=1)
+
+    for kind, numpy_way in (("wild", wild_by_numpy), ("pairs", pairs_by_numpy)):
+        for n, h in ((500, 0.1), (2000, 0.05), (10_000, 0.03), (100_000, 0.01)):
+            x = rng.random(n)
+            y = np.sin(6 * x) + rng.normal(0, 0.3, n)
+            runs = 3 if n < 100_000 else 1
+            ours = median_run(lambda: attnpool.bootstrap(x, x, y, bandwidth=h, kind=kind), runs)
+            theirs = median_run(lambda: numpy_way(x, y, h), runs) if n <= 10_000 else None
+            difference = "" if theirs is None else f"{np.max(np.abs(theirs[1][0] / ours[1].standard_error - 1)):.0%}"
+            times = ["-", seconds(ours[0]), ""]
+            if theirs is not None:
+                times = [seconds(theirs[0]), seconds(ours[0]), f"{theirs[0] / ours[0]:.1f}×"]
+            row(f"{kind}, {n}", *times, difference)
+
+
+def median_run(f, runs):
+    return sorted((timed(f) for _ in range(runs)), key=lambda run: run[0])[runs // 2]
+
+
 parts = {
     "d2l": d2l,
     "statsmodels": statsmodels,
     "selection": selection,
     "long": selection_of_long_data,
     "inference": inference,
+    "bootstrap": bootstrap,
     "batch": batch,
     "process": process,
 }

@@ -1,5 +1,6 @@
 // The names of the values of every public enumeration.
 #include <attnpool/algorithm.hpp>
+#include <attnpool/bootstrap.hpp>
 #include <attnpool/fit.hpp>
 #include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>
@@ -23,6 +24,10 @@ constexpr Name<Algorithm> algorithms[] = {{Algorithm::automatic, "auto"},
                                           {Algorithm::dense, "dense"},
                                           {Algorithm::pruned, "pruned"},
                                           {Algorithm::grid, "grid"}};
+constexpr Name<BootstrapBand> bands[] = {{BootstrapBand::percentile, "percentile"},
+                                         {BootstrapBand::basic, "basic"},
+                                         {BootstrapBand::normal, "normal"},
+                                         {BootstrapBand::simultaneous, "simultaneous"}};
 constexpr Name<Criterion> criteria[] = {
     {Criterion::leave_one_out, "leave-one-out"}, {Criterion::gcv, "gcv"}, {Criterion::aicc, "aicc"}};
 constexpr Name<FitStop> stops[] = {{FitStop::epochs, "epochs"},
@@ -33,8 +38,10 @@ constexpr Name<FitStop> stops[] = {{FitStop::epochs, "epochs"},
 constexpr Name<Isa> isas[] = {
     {Isa::scalar, "scalar"}, {Isa::sse2, "sse2"}, {Isa::avx2, "avx2"}, {Isa::avx512, "avx512"}, {Isa::neon, "neon"}};
 constexpr Name<Loss> losses[] = {{Loss::half_sum, "half-sum"}, {Loss::mean, "mean"}};
+constexpr Name<Multiplier> multipliers[] = {{Multiplier::rademacher, "rademacher"}, {Multiplier::mammen, "mammen"}};
 constexpr Name<QueryStatus> statuses[] = {
     {QueryStatus::answered, "answered"}, {QueryStatus::far, "far"}, {QueryStatus::unseen, "unseen"}};
+constexpr Name<Resampling> resamplings[] = {{Resampling::wild, "wild"}, {Resampling::pairs, "pairs"}};
 constexpr Name<Variance> variances[] = {{Variance::hc0, "hc0"},
                                         {Variance::hc1, "hc1"},
                                         {Variance::hc2, "hc2"},
@@ -63,17 +70,24 @@ Enum value_of(const Name<Enum> (&names)[n], const char* argument, std::string_vi
 }  // namespace
 
 const char* to_string(Algorithm algorithm) noexcept { return name_of(algorithms, algorithm); }
+const char* to_string(BootstrapBand band) noexcept { return name_of(bands, band); }
 const char* to_string(Criterion criterion) noexcept { return name_of(criteria, criterion); }
 const char* to_string(FitStop stop) noexcept { return name_of(stops, stop); }
 const char* to_string(Isa isa) noexcept { return name_of(isas, isa); }
 const char* to_string(Loss loss) noexcept { return name_of(losses, loss); }
+const char* to_string(Multiplier multiplier) noexcept { return name_of(multipliers, multiplier); }
 const char* to_string(QueryStatus status) noexcept { return name_of(statuses, status); }
+const char* to_string(Resampling resampling) noexcept { return name_of(resamplings, resampling); }
 const char* to_string(Variance variance) noexcept { return name_of(variances, variance); }
 const char* to_string(Selection::Bound bound) noexcept { return name_of(bounds, bound); }
 
 template <>
 Algorithm from_string(std::string_view name) {
   return value_of(algorithms, "algorithm", name);
+}
+template <>
+BootstrapBand from_string(std::string_view name) {
+  return value_of(bands, "band", name);
 }
 template <>
 Criterion from_string(std::string_view name) {
@@ -88,8 +102,16 @@ Loss from_string(std::string_view name) {
   return value_of(losses, "loss", name);
 }
 template <>
+Multiplier from_string(std::string_view name) {
+  return value_of(multipliers, "multiplier", name);
+}
+template <>
 QueryStatus from_string(std::string_view name) {
   return value_of(statuses, "status", name);
+}
+template <>
+Resampling from_string(std::string_view name) {
+  return value_of(resamplings, "kind", name);
 }
 template <>
 Variance from_string(std::string_view name) {

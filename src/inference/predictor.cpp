@@ -6,6 +6,8 @@
 
 #include "base/threads.hpp"
 #include "data/units.hpp"
+#include "inference/bootstrap.hpp"
+#include "inference/normal_quantile.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -14,19 +16,6 @@ constexpr double far_distance = 4;                 // bandwidths: a key there we
 constexpr std::size_t queries_per_chunk = 131072;  // so that the sums of a chunk stay in the caches
 constexpr std::size_t queries_per_task = 4096;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-// The z of a normal variate that lies within -+ z with probability `level`, by Newton's method on the complementary error
-// function. From z = 0 every step falls short of the solution, since the function is convex, until they are as good as equal.
-double normal_quantile(double level) {
-  const double density = std::sqrt(2 / std::acos(-1.0));
-  double z = 0;
-  for (int i = 0; i < 200; ++i) {
-    const double step = (std::erfc(z / std::sqrt(2.0)) - (1 - level)) / (density * std::exp(-z * z / 2));
-    if (!(step > 1e-15 * z)) break;
-    z += step;
-  }
-  return z;
-}
 
 double square(double x) { return x * x; }
 double not_negative(double x) { return x < 0 ? 0 : x; }  // NaN stays
@@ -56,17 +45,17 @@ Predictor::Predictor(WeightedRows rows, const Gaussian& given, const InferenceOp
   options.key_weights = data.weights;
   check_options(options, 0, data.rows, data.dims);
   workspace.prepare(data.value_view(), options);
-  const Residuals found = residuals_of(data, score, options, workspace);
+  found = residuals_of(data, score, options, workspace);
   if (options.progress && !options.progress(1)) throw Cancelled("cancelled by the progress callback");
   options.progress = {};
   summary = found.summary;
   for (std::size_t k = 0; k < data.rows; ++k) total_weight += data.weight(k);
-  in_callers_rows(found);
+  in_callers_rows();
   make_columns();
-  make_terms(found);
+  make_terms();
 }
 
-void Predictor::in_callers_rows(const Residuals& found) {
+void Predictor::in_callers_rows() {
   leverages.assign(caller_rows, 0);
   residuals.assign(caller_rows * data.cols, nan);
   for (std::size_t i = 0; i < data.rows; ++i) {
@@ -91,7 +80,7 @@ void Predictor::make_columns() {
   workspace.prepare({columns.data(), data.rows, column_count}, options);
 }
 
-void Predictor::make_terms(const Residuals& found) {
+void Predictor::make_terms() {
   term_count = variance == Variance::local ? 1 : data.cols;
   if (variance == Variance::local) {
     terms.assign(data.rows, 1);
@@ -133,6 +122,10 @@ Prediction Predictor::predict(MatrixView<const double> queries, const Prediction
     predict_chunk(out, {queries.row(first), part, dims, queries.row_stride}, first, given, z, progress);
   }
   return out;
+}
+
+BootstrapResult Predictor::bootstrap(MatrixView<const double> queries, const BootstrapOptions& given) {
+  return detail::bootstrap({data, score, options, found, workspace}, queries, given);
 }
 
 template <class Part>

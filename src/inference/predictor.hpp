@@ -16,6 +16,7 @@ class Predictor {
   // all_rows: of the caller, those of weight 0 among them.
   Predictor(WeightedRows rows, const Gaussian& score, const InferenceOptions& options, std::size_t all_rows);
   Prediction predict(MatrixView<const double> queries, const PredictionOptions& options);
+  BootstrapResult bootstrap(MatrixView<const double> queries, const BootstrapOptions& options);
 
   FitSummary summary;
   std::vector<double> leverages, residuals;  // in the caller's rows
@@ -27,6 +28,7 @@ class Predictor {
   Variance variance;
   Options options;  // of the passes: algorithm, tolerance, threads
   std::size_t caller_rows = 0;
+  Residuals found;
   std::vector<double> columns;  // [rows][column_count]: values, and for the local variance their squares
   std::size_t column_count = 0;
   std::vector<double> terms, term_unit;  // [rows][term_count]: r_k^2 in units of term_unit^2
@@ -38,9 +40,9 @@ class Predictor {
   Workspace<double> workspace, narrow_workspace;
   QueryPass wide, narrow;  // of the queries of one chunk, at w and at sqrt(2) w
 
-  void in_callers_rows(const Residuals& found);
+  void in_callers_rows();
   void make_columns();
-  void make_terms(const Residuals& found);
+  void make_terms();
   template <class Part>
   void predict_chunk(Prediction& out, MatrixView<const double> queries, std::size_t first,
                      const PredictionOptions& given, double z, const Part& progress);

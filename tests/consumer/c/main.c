@@ -290,6 +290,30 @@ static void inferring(void) {
   CHECK(strcmp(attnpool_last_error(), "variance: is not one of Variance's values, got 9") == 0);
 }
 
+static void resampling(void) {
+  const attnpool_in_f64 x = column(times), y = column(accelerations);
+  const double inverse = 1 / 0.9138289, at[] = {20, 30, 1000};
+  const attnpool_in_f64 queries = {at, 3, 1, 1};
+  attnpool_bootstrap* result = NULL;
+  attnpool_bootstrap_options options = attnpool_bootstrap_options_default();
+  OK(attnpool_bootstrap_f64(queries, x, y, &inverse, 1, NULL, &result));
+  CHECK(result->queries == 3 && result->cols == 1 && result->used[0] == 999);
+  CHECK(result->lower[0] < result->mean[0] && result->mean[0] < result->upper[0] && result->standard_error[0] > 0);
+  CHECK(result->critical == NULL && result->replicates == NULL);
+  attnpool_bootstrap_destroy(result);
+  options.kind = ATTNPOOL_RESAMPLING_PAIRS;
+  options.band = ATTNPOOL_BAND_SIMULTANEOUS;
+  options.replicates = 200;
+  options.keep_replicates = 1;
+  OK(attnpool_bootstrap_f64(queries, x, y, &inverse, 1, &options, &result));
+  CHECK(result->critical[0] > 1.9 && result->used[2] < 200 && result->replicates != NULL);
+  attnpool_bootstrap_destroy(result);
+  options.replicates = 0;
+  CHECK(attnpool_bootstrap_f64(queries, x, y, &inverse, 1, &options, &result) == ATTNPOOL_INVALID_ARGUMENT &&
+        result == NULL);
+  CHECK(strcmp(attnpool_last_error(), "replicates: must be from 2 to 1000000, got 0") == 0);
+}
+
 static void cancelling(void) {
   const size_t count = 40000;
   double* x = malloc(2 * count * sizeof *x);
@@ -373,6 +397,7 @@ int main(int argc, char** argv) {
   ruling();
   selecting_for_each();
   inferring();
+  resampling();
   cancelling();
   older_and_newer();
   messages();

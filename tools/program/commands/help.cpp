@@ -51,6 +51,11 @@ The band is for the expectation of the prediction. It does not hold the bias: a 
 a smooth curve with a narrow band beside the truth. effective_keys is the number of rows that an equally weighted
 mean of the same variance would have. --slope adds derivatives with their standard errors.
 
+--bootstrap wild or pairs adds Y_boot_se, Y_boot_lower and Y_boot_upper from --replicates (999) of the data at
+the same bandwidth. wild moves the values by their residuals with random signs: rows may differ in their noise,
+and the standard error tends to that of --standard-error. pairs draws rows with replacement, for data whose x is
+random too. --simultaneous makes a band that holds for all queries at once. The same --seed gives the same answer.
+
 --error-bounds is another thing: the largest error of the arithmetic, which says nothing of the data.
 )"},
     Topic{"algorithms", "How the work is done, and what it may cost in accuracy", R"(

@@ -8,18 +8,12 @@
 #include "base/number.hpp"
 
 namespace attnpool::program {
-namespace {
 
 double checked_level(const InferenceArguments& arguments) {
   const double level = number_argument("--level", arguments.level);
   if (!(level > 0 && level < 1)) throw UsageError("--level: " + in_quotes(arguments.level) + " is not between 0 and 1");
   return level;
 }
-
-/// The place of a part's query among all.
-std::size_t row_of(const Part& part, std::size_t query) { return part.rows.empty() ? query : part.rows[query]; }
-
-}  // namespace
 
 void add_inference_options(CLI::App& command, InferenceArguments& arguments) {
   command.add_flag(

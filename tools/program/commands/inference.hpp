@@ -22,6 +22,9 @@ struct InferenceArguments {
   bool wanted() const { return standard_error || slope; }
 };
 
+/// The level of the bands.
+double checked_level(const InferenceArguments& arguments);
+
 void add_inference_options(CLI::App& command, InferenceArguments& arguments);
 
 /// Refuses what inference does not serve.

@@ -11,6 +11,7 @@
 #include "base/errors.hpp"
 #include "base/interrupt.hpp"
 #include "commands/algorithm_options.hpp"
+#include "commands/bootstrap.hpp"
 #include "commands/commands.hpp"
 #include "commands/prediction_picture.hpp"
 #include "commands/problem.hpp"
@@ -30,6 +31,7 @@ struct PredictOptions {
   AlgorithmOptions algorithm;
   std::string out = "-", plot;
   InferenceArguments inference;
+  BootstrapArguments bootstrap;
   bool bounds = false, out_given = false;
 };
 
@@ -39,8 +41,9 @@ constexpr const char* bound_name = "error_bound";
 /// The answers of all queries.
 struct Prediction {
   Matrix<double> values;           ///< [queries][y columns]; in float, numbers that a float holds
-  std::vector<Column> added;       ///< standard errors, slopes, and last the bounds of --error-bounds
+  std::vector<Column> added;       ///< of inference, of the bootstrap, and last the bounds of --error-bounds
   std::size_t far = 0;             ///< queries more than four bandwidths from all data, if inference looked
+  std::size_t passed_over = 0;     ///< queries for which replicates of the bootstrap were passed over
   std::size_t without_answer = 0;  ///< queries that see no key, or whose y columns hold no number
   Report report;
   std::optional<Explanation> explanation;
@@ -121,6 +124,7 @@ void answer(const PredictOptions& options, const Part& part, Options call, Predi
 
 std::vector<Column> added_columns(const PredictOptions& options, const Problem& problem) {
   std::vector<Column> columns = inference_columns(options.inference, problem);
+  for (Column& column : bootstrap_columns(options.bootstrap, problem)) columns.push_back(std::move(column));
   if (options.bounds) columns.push_back({bound_name, std::vector<double>(problem.queries.rows)});
   return columns;
 }
@@ -137,6 +141,10 @@ Prediction predict(const PredictOptions& options, const Problem& problem, Option
     };
     in_precision(problem.precision, [&](auto zero) { answer<decltype(zero)>(options, parts[i], call, done); });
     if (options.inference.wanted()) done.far += infer(options.inference, parts[i], call, done.added);
+    if (options.bootstrap.wanted())
+      done.passed_over +=
+          bootstrap(options.bootstrap, options.inference, parts[i], call,
+                    std::span(done.added).subspan(inference_columns(options.inference, problem).size()));
     if (!call.progress(1)) throw CancelledByUser();
   }
   return done;
@@ -148,9 +156,10 @@ bool wants_picture_only(const PredictOptions& options) {
 }
 
 void write_outputs(const PredictOptions& options, const Problem& problem, const Prediction& done, const Options& call) {
-  const std::string picture = options.plot.empty() ? ""
-                                                   : draw({problem, done.values, done.added, options.inference, call},
-                                                          picture_format("--plot", options.plot));
+  const std::string picture = options.plot.empty()
+                                  ? ""
+                                  : draw({problem, done.values, done.added, options.inference, options.bootstrap, call},
+                                         picture_format("--plot", options.plot));
   if (wants_picture_only(options)) return write_file(options.plot, picture);
   const TableFormat format = table_format("--out", options.out);
   AtomicFile file(options.out);
@@ -164,6 +173,12 @@ void write_outputs(const PredictOptions& options, const Problem& problem, const 
   file.commit();
 }
 
+/// What asks for an added column.
+std::string option_of(const Column& column) {
+  if (column.name == bound_name) return "--error-bounds";
+  return column.name.find("boot_") != std::string::npos ? "--bootstrap" : "--standard-error or --slope";
+}
+
 /// What can be refused before any work.
 void check_predict(const PredictOptions& options, const Problem& problem) {
   if (!options.plot.empty()) {
@@ -174,17 +189,17 @@ void check_predict(const PredictOptions& options, const Problem& problem) {
     throw UsageError("--out: an NPY file cannot hold the names of groups; .csv and .tsv can");
   }
   check_inference(options.inference, problem);
-  if (options.inference.wanted())
+  check_bootstrap(options.bootstrap, options.inference, problem);
+  if (options.inference.wanted() || options.bootstrap.wanted())
     check_can_leave_one_out(problem.data, problem.group_names,
                             options.problem.model.empty() ? options.problem.data : options.problem.model);
   for (const Column& column : added_columns(options, problem))
     for (const auto* names : {&problem.data.x, &problem.data.y})
       if (std::find(names->begin(), names->end(), column.name) != names->end())
-        throw UsageError(std::string(column.name == bound_name ? "--error-bounds" : "--standard-error or --slope") +
-                         ": a column is called " + in_quotes(column.name) + " already");
+        throw UsageError(option_of(column) + ": a column is called " + in_quotes(column.name) + " already");
   const double rows = static_cast<double>(problem.queries.rows),
                cells = static_cast<double>(problem.queries.cols + problem.data.values.cols +
-                                           inference_columns(options.inference, problem).size());
+                                           added_columns(options, problem).size());
   require_space(options.out, rows * cells * (format == TableFormat::npy ? 8 : 2));
 }
 
@@ -208,10 +223,15 @@ Exit run_predict(const PredictOptions& options) {
     print_status(plural(done.far, "row") + " of " + std::to_string(problem.queries.rows) +
                  " more than four bandwidths from all data: there the answer is that of the nearest rows");
   }
+  if (done.passed_over > 0 && options.bootstrap.is_pairs() && !options.common.quiet) {
+    print_status(plural(done.passed_over, "row") + " of " + std::to_string(problem.queries.rows) +
+                 " not from all replicates (column boot_used): in the others no row near the query was drawn");
+  }
   if (!options.common.json) return Exit::ok;
   nlohmann::ordered_json report = json_report(problem, threads, start, options.out);
   report["rows_without_answer"] = done.without_answer;
   if (options.inference.wanted()) report["rows_far_from_data"] = done.far;
+  if (options.bootstrap.wanted()) report["rows_not_from_all_replicates"] = done.passed_over;
   report["result"] = {{"algorithm", to_string(done.report.algorithm)},
                       {"fallback_queries", done.report.fallback_queries},
                       {"error_bound", done.report.error_bound}};
@@ -235,6 +255,7 @@ void add_predict(CLI::App& program, Command& chosen) {
   add_algorithm_options(*command, options->algorithm,
                         "Say on standard error, and in the JSON report, how the work will be done and why");
   add_inference_options(*command, options->inference);
+  add_bootstrap_options(*command, options->bootstrap);
   command->add_flag(
       "--error-bounds", options->bounds,
       "Add a column 'error_bound' to the predictions: no error of the arithmetic in the row is larger, as a "

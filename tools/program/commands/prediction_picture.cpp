@@ -11,8 +11,19 @@ namespace {
 
 constexpr std::size_t map_side = 120, curve_points = 200;
 
-std::string band_label(const InferenceArguments& arguments) {
-  return to_short_text(100 * number_argument("--level", arguments.level)) + " % band";
+/// Of --standard-error, else of --bootstrap.
+std::string band_label(const PredictionPicture& picture) {
+  const std::string kind = picture.arguments.standard_error ? ""
+                           : picture.bootstrap.simultaneous ? " simultaneous"
+                                                            : " bootstrap";
+  return to_short_text(100 * number_argument("--level", picture.arguments.level)) + " %" + kind + " band";
+}
+
+/// What stands between the name of a y column and "_lower" in the name of the drawn band's column.
+const char* band_infix(const PredictionPicture& picture) { return picture.arguments.standard_error ? "" : "_boot"; }
+
+bool has_band(const PredictionPicture& picture) {
+  return picture.arguments.standard_error || picture.bootstrap.wanted();
 }
 
 const Column* column_called(const PredictionPicture& picture, const std::string& name) {
@@ -58,8 +69,8 @@ std::string draw_line(const PredictionPicture& picture, PictureFormat format) {
     curve.x.push_back(moved(x[q]));
     curve.y.push_back(predictions(q, 0));
   }
-  if (const Column* lower = column_called(picture, data.y[0] + "_lower"); lower && !ambiguous) {
-    Curve band{band_label(picture.arguments), Stroke::band, colors::fit, curve.x, {}};
+  if (const Column* lower = column_called(picture, data.y[0] + band_infix(picture) + "_lower"); lower && !ambiguous) {
+    Curve band{band_label(picture), Stroke::band, colors::fit, curve.x, {}};
     for (const std::size_t q : order) {
       band.y.push_back(lower->cells[q]);
       band.top.push_back(lower[1].cells[q]);  // Y_upper is next to Y_lower
@@ -147,7 +158,12 @@ std::string draw_curves(const PredictionPicture& picture, PictureFormat format) 
   InferenceArguments arguments = picture.arguments;
   arguments.slope = false;
   std::vector<Column> columns = inference_columns(arguments, part.problem);
-  if (arguments.standard_error) infer(arguments, part, picture.call, columns);
+  if (arguments.standard_error) {
+    infer(arguments, part, picture.call, columns);
+  } else if (has_band(picture)) {
+    columns = bootstrap_columns(picture.bootstrap, part.problem);
+    bootstrap(picture.bootstrap, arguments, part, picture.call, columns);
+  }
   std::vector<Panel> panels;
   for (std::size_t d = 0; d < dims; ++d) {
     const auto own = [&](const std::vector<double>& all) {
@@ -157,9 +173,9 @@ std::string draw_curves(const PredictionPicture& picture, PictureFormat format) 
     const std::vector<double> x = own(column_of(part.problem.queries, d));
     Panel panel{data.y[0] + " over " + data.x[d] + ", the others at their medians", axis_label(data, d), data.y[0], {}};
     panel.own_x_range = true;
-    if (arguments.standard_error)
+    if (has_band(picture))
       panel.curves.push_back(
-          {band_label(arguments), Stroke::band, colors::fit, x, own(columns[1].cells), own(columns[2].cells)});
+          {band_label(picture), Stroke::band, colors::fit, x, own(columns[1].cells), own(columns[2].cells)});
     panel.curves.push_back({"prediction", Stroke::line, colors::fit, x, own(answers)});
     panels.push_back(std::move(panel));
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 
+#include "commands/bootstrap.hpp"
 #include "commands/inference.hpp"
 #include "commands/problem.hpp"
 #include "io/output.hpp"
@@ -11,8 +12,9 @@ namespace attnpool::program {
 struct PredictionPicture {
   const Problem& problem;
   const Matrix<double>& predictions;   ///< [queries][y columns]
-  const std::vector<Column>& columns;  ///< of inference, with the band if there is one
+  const std::vector<Column>& columns;  ///< of inference and bootstrap, with the band if there is one
   const InferenceArguments& arguments;
+  const BootstrapArguments& bootstrap;
   const Options& call;  ///< for what the picture itself asks for
 };
 

@@ -57,6 +57,9 @@ struct Part {
   Problem problem;
   std::vector<std::size_t> rows;  ///< of its queries, in the whole; empty: all
 };
+
+/// The place of a part's query among all.
+inline std::size_t row_of(const Part& part, std::size_t query) { return part.rows.empty() ? query : part.rows[query]; }
 std::vector<Part> parts_of(Problem problem);
 
 /// As check_can_leave_one_out() for every group, or for all of data without groups.
