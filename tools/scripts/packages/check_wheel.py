@@ -32,11 +32,17 @@ check(tags["Root-Is-Purelib"] == "false", "says that it is not compiled")
 check(metadata["Version"] == version, f"version {metadata['Version']}")
 check(metadata["License"] == "MIT", f"license {metadata['License']}")
 check(metadata["Requires-Python"] == ">=3.9", f"Requires-Python {metadata['Requires-Python']}")
-check("numpy>=1.22" in metadata["Requires-Dist"].replace(" ", "").replace("(", "").replace(")", ""), "does not ask for NumPy")
+check(
+    "numpy>=1.22" in metadata["Requires-Dist"].replace(" ", "").replace("(", "").replace(")", ""),
+    "does not ask for NumPy",
+)
 classifiers = metadata.get_all("Classifier", [])
 for wanted in ("License :: OSI Approved :: MIT License", "Typing :: Typed", "Programming Language :: Python :: 3"):
     check(wanted in classifiers, f"lacks the classifier {wanted}")
-check(metadata["Description-Content-Type"] == "text/markdown" and "# attnpool" in metadata.get_payload(), "lacks the README")
+check(
+    metadata["Description-Content-Type"] == "text/markdown" and "# attnpool" in metadata.get_payload(),
+    "lacks the README",
+)
 for fault in faults:
     print(f"packages: {sys.argv[1]}: {fault}")
 sys.exit(bool(faults))

@@ -1,6 +1,7 @@
 # Sourced by the parts of tools/packages, which gives them $root and $work.
 # shellcheck shell=bash
 set -euo pipefail
+root=${root:?is given by tools/packages} work=${work:?is given by tools/packages}
 
 stop() {
   echo "packages: $*" >&2
