@@ -11,8 +11,8 @@ attnpool.show_config()
 x = np.linspace(0, 8, 401)
 y = np.sin(x) + np.random.default_rng(1).normal(0, 0.2, len(x))
 
-w = attnpool.bandwidth.loo(x, y)
-answer = attnpool.pool([4.0], x, y, w)
+w = attnpool.bandwidth.loo(x, y).w
+answer = attnpool.pool([4.0], x, y, w=w)
 assert abs(answer[0] - np.sin(4)) < 0.1, answer
 if "estimators" in sys.argv:
     model = attnpool.NadarayaWatsonRegressor(bandwidth="loo").fit(x[:, None], y)
