@@ -1,6 +1,12 @@
-"""Builds the extension module with CMake; everything else stands in pyproject.toml."""
+"""Builds the extension module with CMake; everything else stands in pyproject.toml.
 
+For packagers, in the environment: ATTNPOOL_INSTALLED=1 links an installed library, which CMake looks for (CMAKE_PREFIX_PATH),
+in place of one compiled into the module; CMAKE_ARGS has more options of CMake.
+"""
+
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,13 +23,13 @@ version = ".".join(re.search(rf"VERSION_{part} (\d+)", header)[1] for part in ("
 class CMakeBuild(build_ext):
     def build_extension(self, ext):
         build = Path(self.build_temp).resolve()
-        options = {
-            "CMAKE_BUILD_TYPE": "Release",
-            "ATTNPOOL_PYTHON": "ON",
-            "BUILD_SHARED_LIBS": "OFF",
-            "Python3_EXECUTABLE": sys.executable,
-            **{f"ATTNPOOL_{part}": "OFF" for part in ("TOOLS", "TESTS", "BENCH", "INSTALL")},
-        }
+        options = {"CMAKE_BUILD_TYPE": "Release", "Python3_EXECUTABLE": sys.executable}
+        source = root / "python"
+        if not os.environ.get("ATTNPOOL_INSTALLED"):
+            source = root
+            options["BUILD_SHARED_LIBS"] = "OFF"
+            options.update({f"ATTNPOOL_{part}": "OFF" for part in ("TOOLS", "TESTS", "BENCH", "INSTALL")})
+            options["ATTNPOOL_PYTHON"] = "ON"
         try:
             import pybind11
         except ImportError:
@@ -32,7 +38,8 @@ class CMakeBuild(build_ext):
             options["pybind11_DIR"] = pybind11.get_cmake_dir()
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         settings = [f"-D{name}={value}" for name, value in options.items()]
-        subprocess.run(["cmake", "-S", root, "-B", build, *generator, *settings], check=True)
+        settings += shlex.split(os.environ.get("CMAKE_ARGS", ""))
+        subprocess.run(["cmake", "-S", source, "-B", build, *generator, *settings], check=True)
         subprocess.run(["cmake", "--build", build, "--target", "attnpool_python", "--parallel"], check=True)
         target = Path(self.get_ext_fullpath(ext.name))
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -19,9 +19,20 @@ if(TARGET attnpool_program)
   set_target_properties(attnpool_program PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib}")
 endif()
 
+# A distribution installs both kinds. The archive has the objects of the shared library, which can go anywhere; CMake's package
+# and pkg-config's file (--static) are the shared library's.
+option(ATTNPOOL_INSTALL_ARCHIVE "Install an archive beside the shared library" OFF)
+get_target_property(library_type attnpool TYPE)
+if(ATTNPOOL_INSTALL_ARCHIVE AND library_type STREQUAL "SHARED_LIBRARY")
+  get_property(isas GLOBAL PROPERTY ATTNPOOL_ISAS)
+  list(TRANSFORM isas REPLACE "(.+)" "$<TARGET_OBJECTS:attnpool_\\1>" OUTPUT_VARIABLE isa_objects)
+  add_library(attnpool_archive STATIC $<TARGET_OBJECTS:attnpool> ${isa_objects})
+  set_target_properties(attnpool_archive PROPERTIES OUTPUT_NAME attnpool LINKER_LANGUAGE CXX)
+  install(TARGETS attnpool_archive ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+endif()
+
 # find_package(attnpool CONFIG). Before 1.0 a minor version may break its users.
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attnpool)
-get_target_property(library_type attnpool TYPE)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/attnpool-config.cmake.in ${PROJECT_BINARY_DIR}/attnpool-config.cmake
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/attnpool-config-version.cmake COMPATIBILITY SameMinorVersion)
