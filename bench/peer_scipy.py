@@ -34,8 +34,8 @@ class Problem:
         n = fft.next_fast_len(CELLS + reach, real=True)
         weights = np.exp(-0.5 * (self.w * self.step * np.arange(reach + 1)) ** 2)
         kernel = np.zeros(n)
-        kernel[:reach + 1] = weights
-        kernel[n - reach:] = weights[:0:-1]
+        kernel[: reach + 1] = weights
+        kernel[n - reach :] = weights[:0:-1]
         spectrum = fft.rfft(sums, n, workers=self.threads) * fft.rfft(kernel)
         weight, value = fft.irfft(spectrum, n, workers=self.threads)[:, :CELLS]
         self.spline = spline_filter(value / weight)

@@ -1,6 +1,6 @@
 """The package beside what it replaces: agreement, and how many times faster. Prints Markdown.
 
-    PYTHONPATH=build/release/python /usr/bin/python3 python/examples/compare.py [--threads N] [--large] [PART ...]
+    tools/bench --python [--threads N] [--large] [PART ...]
 
 PARTs: d2l statsmodels selection long inference bootstrap batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
 some 13 GB and minutes.
@@ -28,7 +28,7 @@ import numpy as np  # noqa: E402
 import attnpool  # noqa: E402
 
 here = Path(__file__).parent
-sys.path.insert(0, str(here.parent / "tests"))
+sys.path.insert(0, str(here.parent / "python/tests"))
 import originals  # noqa: E402
 
 
@@ -110,7 +110,7 @@ def statsmodels():
 
     from attnpool.shims import statsmodels as shim
 
-    data = np.loadtxt(here.parents[1] / "tools/program/data/mcycle.csv", delimiter=",", skiprows=1)
+    data = np.loadtxt(here.parent / "tools/program/data/mcycle.csv", delimiter=",", skiprows=1)
     rng = np.random.default_rng(0)
     print(
         "\nstatsmodels' KernelReg(..., reg_type='lc', bw=[1.5]).fit() on the motorcycle data and on resamples of it:\n"
