@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Holds what the libraries give out to what the headers declare.
 
-    check_exports.py [--nm NM] --include FOLDER --map FILE STATIC_LIBRARY SHARED_LIBRARY
+    check_exports.py [--nm NM] --include FOLDER --map FILE --symbols DEBIAN STATIC_LIBRARY SHARED_LIBRARY
 
-C        the functions that FOLDER/attnpool.h declares, those that FILE (the linker's version script) lists, and the C
-         symbols of either library are the same names
+C        the functions that FOLDER/attnpool.h declares, those that FILE (the linker's version script) and DEBIAN (the
+         package's list) have, and the C symbols of either library are the same names
 C++      the shared library exports those symbols of namespace attnpool in the static one whose names the public headers
          declare, all of them and nothing else: no detail, no copy of the standard library, no routine
 Exit code 0: all hold; 1: each fault on a line of its own.
@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--nm", default="nm")
     parser.add_argument("--include", type=pathlib.Path, required=True)
     parser.add_argument("--map", type=pathlib.Path, required=True)
+    parser.add_argument("--symbols", type=pathlib.Path, required=True)
     parser.add_argument("static")
     parser.add_argument("shared")
     args = parser.parse_args()
@@ -64,6 +65,8 @@ def main():
         faults.extend(f"{what}: {name} should not be there" for name in sorted(got - want))
 
     same("the version script", listed, declared)
+    packaged = set(re.findall(r"^ (attnpool_\w+)@", args.symbols.read_text(encoding="utf-8"), re.M))
+    same("the symbols of the Debian package", packaged, declared)
     same("C symbols of the static library", {s for s in static if not s.startswith(("_Z", "DW.ref.", "__clang_"))}, declared)
     same("C symbols of the shared library", {s for s in shared if not s.startswith("_Z")}, declared)
     same("C++ symbols of the shared library", {s for s in shared if s.startswith("_Z")}, c_plus_plus)
