@@ -220,7 +220,7 @@ template <class T>
 void expect_same_bits(const char* type) {
   const std::vector<std::pair<const char*, std::vector<Isa>>> families = {
       {"without FMA", {Isa::scalar, Isa::sse2}}, {"with FMA", {Isa::avx2, Isa::avx512, Isa::neon}}};
-  const char* text = std::getenv("ATTNPOOL_ISA");  // forces one: that one alone, for tools/scripts/isa_matrix.py to compare
+  const char* text = std::getenv("ATTNPOOL_ISA");  // forces one: that alone, for isa_matrix.py to compare
   const bool forced = text != nullptr && *text != 0;
   const Isa alone = active_isa();
   for (const auto& [family, members] : families) {

@@ -253,6 +253,8 @@ static void ruling(void) {
   settings.trim = 1;
   CHECK(attnpool_ruppert_sheather_wand_f64(x, y, &settings, &bandwidth) == ATTNPOOL_INVALID_ARGUMENT);
   CHECK(strcmp(attnpool_last_error(), "trim: must be in [0, 0.5), got 1") == 0);
+}
+
 static void selecting_for_each(void) {
   const attnpool_in_f64 x = column(times), y = column(accelerations);
   const size_t offsets[] = {0, 60, POINTS};
