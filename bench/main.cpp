@@ -1,5 +1,5 @@
 // attnpool_bench --table ... compares us with peers and machine (table.cpp), --plans and --plan-table the plans of pool
-// (plans.cpp); otherwise this is Google Benchmark with its flags.
+// (plans.cpp, crossover.cpp); otherwise this is Google Benchmark with its flags.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>

@@ -3,7 +3,6 @@
 #include "bindings.hpp"
 
 #include <cstring>
-#include <mutex>
 #include <optional>
 
 using namespace attnpool_python;
@@ -229,101 +228,6 @@ double plug_in(const py::array_t<double>& keys, const py::array_t<double>& value
   return bandwidth;
 }
 
-py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& keys, const py::array_t<double>& values,
-               const attnpool::Gaussian& score, const CallOptions& how, const std::string& variance, double level,
-               bool slopes) {
-  const auto q = input<double>("queries", queries), k = input<double>("keys", keys),
-             v = input<double>("values", values);
-  const attnpool::Options& options = how.all();
-  const attnpool::InferenceOptions fit_options{.variance = attnpool::from_string<attnpool::Variance>(variance),
-                                               .key_weights = options.key_weights,
-                                               .algorithm = options.algorithm,
-                                               .tolerance = options.tolerance,
-                                               .threads = options.threads,
-                                               .progress = options.progress};
-  std::optional<attnpool::Inference> inference;
-  attnpool::Prediction p;
-  without_gil([&] {
-    inference.emplace(k, v, score, fit_options);
-    p = inference->predict(
-        q, {.level = level, .slopes = slopes, .nearest = true, .error_bounds = true, .progress = options.progress});
-  });
-  py::array_t<int> status(static_cast<py::ssize_t>(p.status.size()));  // places in the list of names
-  for (std::size_t i = 0; i < p.status.size(); ++i) status.mutable_data()[i] = static_cast<int>(p.status[i]);
-  py::list names;
-  for (const auto of_query :
-       {attnpool::QueryStatus::answered, attnpool::QueryStatus::far, attnpool::QueryStatus::unseen})
-    names.append(attnpool::to_string(of_query));
-  const attnpool::FitSummary& fit = inference->summary();
-  return py::dict("mean"_a = array(p.mean), "standard_error"_a = array(p.standard_error), "lower"_a = array(p.lower),
-                  "upper"_a = array(p.upper), "slope"_a = array(p.slope), "slope_error"_a = array(p.slope_error),
-                  "effective_keys"_a = array(p.effective_keys), "leverage"_a = array(p.leverage),
-                  "nearest"_a = array(p.nearest), "status"_a = status, "status_names"_a = names,
-                  "error_bounds"_a = array(p.error_bounds), "residuals"_a = array(inference->residuals()),
-                  "leverages"_a = array(inference->leverages()), "w"_a = score.w(), "rows"_a = fit.rows,
-                  "trace"_a = fit.trace, "leave_one_out"_a = fit.leave_one_out, "gcv"_a = fit.gcv, "aicc"_a = fit.aicc,
-                  "r_squared"_a = fit.r_squared, "residual_error"_a = fit.residual_error);
-}
-
-// ---- state --------------------------------------------------------------------------------------
-
-// A PoolState that several Python threads may use: one at a time is inside.
-template <class T>
-class State {
- public:
-  State(const py::array& queries, std::size_t value_cols, const attnpool::Gaussian& score)
-      : state_(input<T>("queries", queries), value_cols, score) {}
-
-  void update(const py::array& keys, const py::array& values, const CallOptions& how) {
-    const auto k = input<T>("keys", keys), v = input<T>("values", values);
-    without_gil([&] {
-      const std::lock_guard lock(mutex_);
-      state_.update(k, v, how.all());
-    });
-  }
-  void merge(const State& other) {
-    without_gil([&] {
-      const attnpool::PoolState<T> copy = other.copy();  // never two locks at once; also lets a state merge itself
-      const std::lock_guard lock(mutex_);
-      state_.merge(copy);
-    });
-  }
-  void finish(py::array out) const {
-    const auto result = output<T>("out", out);
-    without_gil([&] {
-      const std::lock_guard lock(mutex_);
-      state_.finish(result);
-    });
-  }
-  void log_sum_exp(py::array out) const {
-    const auto result = output<T>("out", out);
-    if (result.rows != 1 || result.cols != state_.query_count())
-      throw py::value_error("out: must have one entry per query");
-    without_gil([&] {
-      const std::lock_guard lock(mutex_);
-      state_.log_sum_exp(result.data);
-    });
-  }
-
- private:
-  attnpool::PoolState<T> copy() const {
-    const std::lock_guard lock(mutex_);
-    return state_;
-  }
-  mutable std::mutex mutex_;
-  attnpool::PoolState<T> state_;
-};
-
-template <class T>
-void bind_state(py::module_& m, const char* name) {
-  py::class_<State<T>>(m, name)
-      .def(py::init<const py::array&, std::size_t, const attnpool::Gaussian&>())
-      .def("update", &State<T>::update)
-      .def("merge", &State<T>::merge)
-      .def("finish", &State<T>::finish)
-      .def("log_sum_exp", &State<T>::log_sum_exp);
-}
-
 // ---- tiled matrices -----------------------------------------------------------------------------
 
 // Whether every row of a matrix is the same ("tiled"), or row i is one common row without its entry i
@@ -398,7 +302,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("fit", &fit);
   m.def("rule_of_thumb", &rule_of_thumb);
   m.def("plug_in", &plug_in);
-  m.def("infer", &infer);
+  m.def("infer", &attnpool_python::infer);
   m.def("bootstrap", &attnpool_python::bootstrap);
   m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
     return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
@@ -408,6 +312,5 @@ PYBIND11_MODULE(_core, m) {
   m.def("tiling", &tiling);
   m.def("config", &config);
   bind_selection(m);
-  bind_state<float>(m, "PoolState32");
-  bind_state<double>(m, "PoolState64");
+  bind_states(m);
 }

@@ -166,6 +166,13 @@ inline py::array_t<double> array(const std::vector<double>& x) {
 // select_bandwidth, and SelectionBatch: many of them.
 void bind_selection(py::module_& m);
 
+// PoolState32 and PoolState64.
+void bind_states(py::module_& m);
+
+py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& keys, const py::array_t<double>& values,
+               const attnpool::Gaussian& score, const CallOptions& how, const std::string& variance, double level,
+               bool slopes);
+
 py::dict bootstrap(const py::array_t<double>& queries, const py::array_t<double>& keys,
                    const py::array_t<double>& values, const attnpool::Gaussian& score, const CallOptions& how,
                    const py::dict& options);

@@ -35,8 +35,9 @@ std::string filter_of(const std::string& promise) {
   std::string filter;
   for (int s = 0; s < tests.total_test_suite_count(); ++s) {
     const ::testing::TestSuite& suite = *tests.GetTestSuite(s);
-    if (suite.total_test_count() != 0 && ("/" + std::string(suite.GetTestInfo(0)->file())).ends_with(ending))
-      filter += std::string(suite.name()) + ".*:";
+    for (int t = 0; t < suite.total_test_count(); ++t)  // a suite may have tests in several files
+      if (const ::testing::TestInfo& test = *suite.GetTestInfo(t); ("/" + std::string(test.file())).ends_with(ending))
+        filter += std::string(suite.name()) + "." + test.name() + ":";
   }
   return filter;
 }

@@ -44,24 +44,21 @@ from typing import TYPE_CHECKING, Any
 
 from ._bootstrap import Bootstrap, bootstrap
 from ._core import KeyRange, __version__
-from ._inference import Inference, inference
+from ._elementwise import exp, logsumexp, softmax
+from ._fit import FitResult, fit
 from ._functions import (
-    FitResult,
-    PoolState,
     attention_weights,
     average_pool,
     config,
-    exp,
     explain,
-    fit,
-    logsumexp,
     loss_gradient,
     pool,
     pool_gradient,
     pool_loo,
     show_config,
-    softmax,
 )
+from ._inference import Inference, inference
+from ._state import PoolState
 
 if TYPE_CHECKING:
     from . import bandwidth, shims

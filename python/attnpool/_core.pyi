@@ -1,4 +1,4 @@
-"""Types of the compiled module; shapes and meanings stand in _functions.py."""
+"""Types of the compiled module; shapes and meanings stand beside the functions of the package that call it."""
 
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 

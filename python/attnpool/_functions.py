@@ -1,11 +1,8 @@
-"""The functions of the library on NumPy arrays. What they have in common is documented in the package itself."""
-
+"""Pooling on NumPy arrays. What its functions have in common is documented in the package itself."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -22,85 +19,12 @@ from ._arrays import (
     call_options,
     integer,
     matrix,
-    named,
-    number,
-    number_or_vector,
     numbers,
-    refuse_not_finite,
-    refuse_too_large,
     result_dtype,
     score_argument,
     text,
-    threads,
 )
 from ._core import KeyRange
-
-# ---- elementwise and by rows --------------------------------------------------------------------
-
-
-def exp(x: Any, *, out: Optional[Array] = None) -> Array:
-    """e**x, at most 1 unit in the last place from exact. ``out`` may be x itself."""
-    a = numbers("x", x)
-    dtype = result_dtype(a)
-    output = Output(out, a.shape, dtype)
-    _core.exp(matrix(a.reshape(1, -1), computing_dtype(dtype)), output.array.reshape(1, -1))
-    return output.done()
-
-
-def _as_rows_along(axis: Optional[int], a: Array) -> Array:
-    """a with the axis last; None: all of a as one row."""
-    if axis is None:
-        return a.reshape(1, -1)
-    if a.ndim == 0:
-        raise ValueError("scores: must have at least one dimension, got a number")
-    integer("axis", axis, least=-sys.maxsize)
-    if not -a.ndim <= axis < a.ndim:
-        raise ValueError(f"axis: must be within the {a.ndim} dimensions of scores, got {axis}")
-    moved = np.moveaxis(a, axis, -1)
-    return moved[np.newaxis] if a.ndim == 1 else moved
-
-
-def softmax(
-    scores: Any, axis: Optional[int] = -1, *, out: Optional[Array] = None, n_jobs: Optional[int] = None
-) -> Array:
-    """Softmax along an axis (None: over everything). ``out`` may be scores itself.
-
-    Entries of -inf get weight 0; a row of nothing but -inf, or with NaN or +inf, becomes NaN.
-    """
-    a = numbers("scores", scores)
-    dtype = result_dtype(a)
-    rows = _as_rows_along(axis, a)
-    output = Output(out, a.shape, dtype)
-    if a.size:
-        if axis is None or axis % a.ndim == a.ndim - 1:
-            _core.softmax(matrix(rows, output.array.dtype), output.rows(rows.shape[-1]), threads(n_jobs))
-        else:
-            result = np.empty(rows.shape, output.array.dtype)
-            _core.softmax(matrix(rows, result.dtype), result.reshape(-1, rows.shape[-1]), threads(n_jobs))
-            output.array[...] = np.moveaxis(result, -1, axis)
-    return output.done()
-
-
-def logsumexp(
-    scores: Any,
-    axis: Optional[int] = -1,
-    *,
-    keepdims: bool = False,
-    out: Optional[Array] = None,
-    n_jobs: Optional[int] = None,
-) -> Array:
-    """log(sum(exp(scores))) along an axis (None: over everything).
-
-    -inf for an empty row or one of nothing but -inf, +inf if an entry is +inf, NaN if one is NaN.
-    """
-    a = numbers("scores", scores)
-    dtype = result_dtype(a)
-    rows = _as_rows_along(axis, a)
-    reduced = [True] * a.ndim if axis is None else [d == axis % a.ndim for d in range(a.ndim)]
-    shape = [1 if gone else n for gone, n in zip(reduced, a.shape) if keepdims or not gone]
-    output = Output(out, shape, dtype)
-    _core.log_sum_exp(matrix(rows, output.array.dtype), output.array.reshape(1, -1), threads(n_jobs))
-    return output.done()
 
 
 def average_pool(values: Any, count: Optional[int] = None, *, out: Optional[Array] = None) -> Array:
@@ -212,7 +136,7 @@ def _weights_column(key_weights: Any) -> Array:
     return a[..., np.newaxis]
 
 
-def _weights_vector(key_weights: Any) -> Array:
+def weights_vector(key_weights: Any) -> Array:
     """Those of one problem, or none."""
     if key_weights is None:
         return NO_WEIGHTS
@@ -372,163 +296,6 @@ def loss_gradient(
     y = matrix(at_most_two_dimensions("targets", y), p.queries.dtype)
     value, gradient = _core.loss_gradient(p.queries, p.keys, p.values, y, p.score, p.how, text("loss", loss))
     return value, (gradient[0] if p.is_scalar else np.array(gradient))
-
-
-# ---- learning w ---------------------------------------------------------------------------------
-
-
-@dataclass
-class FitResult:
-    """What ``fit`` learnt. w and its history are numbers where w0 was one, else arrays."""
-
-    w: Union[float, Array]  #: with the lowest loss seen, whatever came after it. Always finite
-    loss: float  #: at w
-    losses: Array  #: at the start of every epoch, then at w
-    ws: Array  #: w at those losses
-    stop: str  #: "epochs", "converged", "diverged" or "cancelled"
-
-
-def _rate(learning_rate: Optional[float]) -> float:
-    """The rate as the library knows it, where 0 is the line search."""
-    if learning_rate is None:
-        return 0.0
-    rate = number("learning_rate", learning_rate)
-    if rate == 0:
-        raise ValueError("learning_rate: must be > 0, or None for a line search, got 0")
-    return rate
-
-
-def fit(
-    keys: Any,
-    values: Any,
-    *,
-    w0: Any = None,
-    seed: int = 0,
-    loss: str = "mean",
-    learning_rate: Optional[float] = None,
-    epochs: int = 100,
-    leave_one_out: bool = True,
-    tolerance: float = 0.0,
-    key_weights: Any = None,
-    algorithm: str = "auto",
-    algorithm_tolerance: Optional[float] = None,
-    n_jobs: Optional[int] = None,
-    progress: Optional[Callable[..., Optional[bool]]] = None,
-) -> FitResult:
-    """Learns w by gradient descent on the squared error of predicting values at keys, by default leave-one-out.
-
-    Parameters
-    ----------
-    w0
-        Where to begin: a number, or one per dimension. None: uniform in [0, 1) from ``seed``.
-    loss
-        "mean" or "half-sum" (the chapter's).
-    learning_rate
-        That of every step, as in the chapter (0.5 there). None: each step is found by a line search, so that units do
-        not matter.
-    tolerance
-        Above 0 (a line search has 1e-9 by itself) the descent stops when a step changes every w by at most
-        ``tolerance * abs(w)`` and w is a minimum.
-    key_weights
-        Those of the points as keys; the loss counts all alike.
-    progress
-        ``progress(epoch=, epochs=, fraction=, loss=, w=)`` is called about ten times a second and after every epoch;
-        returning False stops.
-
-    A loss that diverges is a result, not an error; keys and values must be finite.
-    """
-    k, v = numbers("keys", keys), numbers("values", values)
-    dtype = computing_dtype(result_dtype(k, v))
-    start = np.empty(0) if w0 is None else number_or_vector("w0", w0)
-    k, v = at_most_two_dimensions("keys", k), at_most_two_dimensions("values", v)
-    refuse_not_finite("values", v)
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress: must be callable, got {progress!r}")
-    result = _core.fit(
-        matrix(k, dtype),
-        matrix(v, dtype),
-        np.atleast_1d(start).astype(np.float64),
-        integer("seed", seed, most=2**64 - 1),
-        text("loss", loss),
-        _rate(learning_rate),
-        integer("epochs", epochs, most=2**31 - 1),
-        bool(leave_one_out),
-        number("tolerance", tolerance),
-        call_options(n_jobs, None, algorithm, algorithm_tolerance, _weights_vector(key_weights)),
-        progress,
-    )
-    is_scalar = w0 is None or start.ndim == 0
-    ws = np.array(result["ws"], dtype=np.float64).reshape(len(result["ws"]), -1)
-    return FitResult(
-        w=result["w"][0] if is_scalar else np.array(result["w"]),
-        loss=result["loss"],
-        losses=np.array(result["losses"]),
-        ws=ws[:, 0] if is_scalar else ws,
-        stop=result["stop"],
-    )
-
-
-# ---- keys that arrive in pieces -----------------------------------------------------------------
-
-
-class PoolState:
-    """The weighted sums of ``pool`` in the open, for keys that arrive in pieces, from threads or machines.
-
-    queries [Q, D] and the score are fixed; ``update`` adds keys, ``merge`` another state over the same queries,
-    ``finish`` divides. Threads may share a state.
-    """
-
-    def __init__(self, queries: Any, value_columns: int = 1, *, w: Any = None, bandwidth: Any = None) -> None:
-        score = score_argument(w, bandwidth)[0]
-        q = numbers("queries", queries)
-        self.dtype = result_dtype(q)
-        self._computing = computing_dtype(self.dtype)
-        q = at_most_two_dimensions("queries", q)
-        self.query_count, self.dimensions = q.shape
-        self.value_columns = integer("value_columns", value_columns, least=1)
-        refuse_too_large("value_columns", (self.query_count, self.value_columns), np.dtype(np.float64))
-        kind = _core.PoolState32 if self._computing == np.float32 else _core.PoolState64
-        self._state = kind(matrix(q, self._computing), value_columns, score)
-
-    def update(
-        self,
-        keys: Any,
-        values: Any,
-        *,
-        key_range: Optional[KeyRange] = None,
-        key_weights: Any = None,
-        n_jobs: Optional[int] = None,
-    ) -> "PoolState":
-        """Adds keys [K, D] with values [K, V], converted to the dtype of the queries. Returns self.
-
-        key_range counts the keys of this call. After an error the state is as before.
-        """
-        k, v = (at_most_two_dimensions(name, numbers(name, x)) for name, x in (("keys", keys), ("values", values)))
-        how = call_options(n_jobs, key_range, key_weights=_weights_vector(key_weights))
-        with named(value_cols="value_columns"):
-            self._state.update(matrix(k, self._computing), matrix(v, self._computing), how)
-        return self
-
-    def merge(self, other: "PoolState") -> "PoolState":
-        """Adds the keys of another state of the same queries, w and dtype. Returns self."""
-        if not isinstance(other, PoolState):
-            raise TypeError(f"other: must be a PoolState, got {type(other).__name__}")
-        if type(other._state) is not type(self._state):
-            raise TypeError(f"other: must compute in {self._computing}, got {other._computing}")
-        self._state.merge(other._state)
-        return self
-
-    def finish(self, *, out: Optional[Array] = None) -> Array:
-        """The predictions so far [Q, V]; NaN for a query that has seen no key. The state stays usable."""
-        output = Output(out, (self.query_count, self.value_columns), self.dtype)
-        self._state.finish(output.array)
-        return output.done()
-
-    def log_sum_exp(self) -> Array:
-        """log(sum of weights) per query, -inf where none was seen: the log of the kernel density up to a constant."""
-        output = Output(None, (self.query_count,), self.dtype)
-        self._state.log_sum_exp(output.array.reshape(1, -1))
-        return output.done()
 
 
 # ---- about --------------------------------------------------------------------------------------

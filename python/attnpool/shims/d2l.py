@@ -16,6 +16,7 @@ from .. import _core
 from .. import _functions as f
 from .._arrays import NO_WEIGHTS
 from .._core import KeyRange
+from .._elementwise import softmax
 
 _FLOATS = (torch.float32, torch.float64)
 
@@ -173,7 +174,7 @@ class _Softmax(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any, **_: Any) -> torch.Tensor:
         x, visible = arguments
         scores = x.detach().masked_fill(~visible, float("-inf"))
-        weights = torch.from_numpy(f.softmax(scores.numpy()))
+        weights = torch.from_numpy(softmax(scores.numpy()))
         empty = ~visible.any(dim=-1, keepdim=True)
         weights = torch.where(empty, torch.full_like(weights, 1 / x.shape[-1]), weights)
         ctx.save_for_backward(weights, visible)

@@ -11,6 +11,7 @@ from typing import Any, ContextManager, List, Optional
 
 import numpy as np
 
+from .. import _fit
 from .. import _functions as f
 from .._arrays import Array, named, numbers
 from .._core import KeyRange
@@ -68,7 +69,7 @@ class ParametricNWKernelRegression:
     ) -> "ParametricNWKernelRegression":
         """Gradient descent on the mean squared error, each point left out of its own prediction by default."""
         with _names():
-            result = f.fit(
+            result = _fit.fit(
                 x_keys, y_values, w0=self.w, learning_rate=learning_rate, epochs=epochs, leave_one_out=leave_one_out
             )
         self.w, self.losses = result.w, list(result.losses)

@@ -284,6 +284,60 @@ Exit run_fit(const FitArguments& arguments) {
   return worst;
 }
 
+/// --method, and the options of select.
+void add_selection_options(CLI::App& command, FitArguments& arguments) {
+  command
+      .add_option("--method", arguments.method,
+                  "select: the w with the least criterion of all; descent: gradient descent as in the book's chapter; "
+                  "scott, silverman: rules of thumb; dpill: the plug-in rule of Ruppert, Sheather and Wand, for one x "
+                  "and one y column (default: select, or descent if one of its options is given)")
+      ->type_name("select|descent|scott|silverman|dpill")
+      ->check(CLI::IsMember({"select", "descent", "scott", "silverman", "dpill"}));
+  command
+      .add_option(
+          "--criterion", arguments.criterion,
+          "select: squared error with each point left out, generalised cross-validation, or the corrected Akaike "
+          "criterion")
+      ->type_name("leave-one-out|gcv|aicc")
+      ->check(CLI::IsMember({"leave-one-out", "gcv", "aicc"}))
+      ->capture_default_str();
+  command.add_flag("--scalar", arguments.scalar, "select: one w for all x columns (default: one for each)");
+  command
+      .add_option("--curve", arguments.curve,
+                  "select: where to write the criterion over the bandwidths, .csv, .tsv or .npy")
+      ->type_name("FILE");
+  command.add_option("--plot-curve", arguments.plot_curve, "select: a picture of it, .png, .svg or .pdf")
+      ->type_name("FILE");
+}
+
+/// The options of descent.
+void add_descent_options(CLI::App& command, FitArguments& arguments) {
+  command
+      .add_option(
+          "--w0", arguments.w0,
+          "descent: first w; one per x column to learn one per column (default: one, that of the least leave-one-out "
+          "loss)")
+      ->type_name("W[,W...]");
+  command
+      .add_option("--lr", arguments.learning_rate,
+                  "descent: learning rate of every step, which must fit the units of the data (default: each step is "
+                  "found by a "
+                  "line search)")
+      ->type_name("R");
+  command.add_option("--epochs", arguments.epochs, "descent: steps")->type_name("N")->capture_default_str();
+  command
+      .add_option("--tolerance", arguments.tolerance,
+                  "descent: converged when a step changes w by no more than R * w and w is a minimum "
+                  "(default: 1e-9; with --lr or --epochs do all epochs)")
+      ->type_name("R");
+  command.add_option("--loss", arguments.loss, "descent: mean of squared errors, or half their sum")
+      ->type_name("mean|half-sum")
+      ->check(CLI::IsMember({"mean", "half-sum"}))
+      ->capture_default_str();
+  command.add_flag("--no-leave-one-out", arguments.no_leave_one_out,
+                   "descent: predict every point from all, itself included; w then grows without bound");
+}
+
 }  // namespace
 
 void add_fit(CLI::App& program, Command& chosen) {
@@ -294,52 +348,8 @@ void add_fit(CLI::App& program, Command& chosen) {
   command->add_option("--y", arguments->y, "Columns to predict")->type_name("COL[,COL...]")->required();
   command->add_option("--model", arguments->model, "Where to write the model")->type_name("FILE")->required();
   arguments->has = [command](const std::string& option) { return command->count(option) > 0; };
-  command
-      ->add_option("--method", arguments->method,
-                   "select: the w with the least criterion of all; descent: gradient descent as in the book's chapter; "
-                   "scott, silverman: rules of thumb; dpill: the plug-in rule of Ruppert, Sheather and Wand, for one x "
-                   "and one y column (default: select, or descent if one of its options is given)")
-      ->type_name("select|descent|scott|silverman|dpill")
-      ->check(CLI::IsMember({"select", "descent", "scott", "silverman", "dpill"}));
-  command
-      ->add_option(
-          "--criterion", arguments->criterion,
-          "select: squared error with each point left out, generalised cross-validation, or the corrected Akaike "
-          "criterion")
-      ->type_name("leave-one-out|gcv|aicc")
-      ->check(CLI::IsMember({"leave-one-out", "gcv", "aicc"}))
-      ->capture_default_str();
-  command->add_flag("--scalar", arguments->scalar, "select: one w for all x columns (default: one for each)");
-  command
-      ->add_option("--curve", arguments->curve,
-                   "select: where to write the criterion over the bandwidths, .csv, .tsv or .npy")
-      ->type_name("FILE");
-  command->add_option("--plot-curve", arguments->plot_curve, "select: a picture of it, .png, .svg or .pdf")
-      ->type_name("FILE");
-  command
-      ->add_option(
-          "--w0", arguments->w0,
-          "descent: first w; one per x column to learn one per column (default: one, that of the least leave-one-out "
-          "loss)")
-      ->type_name("W[,W...]");
-  command
-      ->add_option("--lr", arguments->learning_rate,
-                   "descent: learning rate of every step, which must fit the units of the data (default: each step is "
-                   "found by a "
-                   "line search)")
-      ->type_name("R");
-  command->add_option("--epochs", arguments->epochs, "descent: steps")->type_name("N")->capture_default_str();
-  command
-      ->add_option("--tolerance", arguments->tolerance,
-                   "descent: converged when a step changes w by no more than R * w and w is a minimum "
-                   "(default: 1e-9; with --lr or --epochs do all epochs)")
-      ->type_name("R");
-  command->add_option("--loss", arguments->loss, "descent: mean of squared errors, or half their sum")
-      ->type_name("mean|half-sum")
-      ->check(CLI::IsMember({"mean", "half-sum"}))
-      ->capture_default_str();
-  command->add_flag("--no-leave-one-out", arguments->no_leave_one_out,
-                    "descent: predict every point from all, itself included; w then grows without bound");
+  add_selection_options(*command, *arguments);
+  add_descent_options(*command, *arguments);
   command->add_option("--precision", arguments->precision, "Precision of the arithmetic")
       ->type_name("float|double")
       ->check(CLI::IsMember({"float", "double"}))
