@@ -304,10 +304,10 @@ void add_fit(CLI::App& program, Command& chosen) {
   command
       ->add_option(
           "--criterion", arguments->criterion,
-          "select: squared error with each point left out, generalised cross-validation, or the corrected Akaike "
-          "criterion")
-      ->type_name("leave-one-out|gcv|aicc")
-      ->check(CLI::IsMember({"leave-one-out", "gcv", "aicc"}))
+          "select: squared error with each point left out, generalised cross-validation, the corrected Akaike "
+          "criterion, or the log-loss of y columns that are probabilities of classes, with each point left out")
+      ->type_name("leave-one-out|gcv|aicc|log-loss")
+      ->check(CLI::IsMember({"leave-one-out", "gcv", "aicc", "log-loss"}))
       ->capture_default_str();
   command->add_flag("--scalar", arguments->scalar, "select: one w for all x columns (default: one for each)");
   command
