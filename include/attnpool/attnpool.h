@@ -301,7 +301,8 @@ void attnpool_fit_result_destroy(attnpool_fit_result* result) ATTNPOOL_NOEXCEPT;
 enum attnpool_criterion {
   ATTNPOOL_CRITERION_LEAVE_ONE_OUT = 0,
   ATTNPOOL_CRITERION_GCV = 1,
-  ATTNPOOL_CRITERION_AICC = 2
+  ATTNPOOL_CRITERION_AICC = 2,
+  ATTNPOOL_CRITERION_LOG_LOSS = 3  ///< values are probabilities of classes
 };
 
 typedef struct attnpool_selection_options {
@@ -345,7 +346,7 @@ typedef struct attnpool_selection {
   int bound;                        ///< ATTNPOOL_BOUND_*
   int converged, cancelled;         ///< 0 or 1
   size_t evaluations;               ///< of the criterion on all rows
-  double leave_one_out, gcv, aicc;  ///< the criteria at w
+  double leave_one_out, gcv, aicc;  ///< the criteria at w; the log-loss, if asked for, is value
   double trace;                     ///< of the hat matrix at w
   double r_squared, residual_error;
 } attnpool_selection;

@@ -10,14 +10,18 @@ namespace attnpool {
 
 /// What a bandwidth is judged by. With H the hat matrix of the fit at the data, tr its trace, e the residuals, c the key
 /// weights (1 if there are none) and RSS the weighted mean of squared residuals over rows and value columns:
-///   leave_one_out  the weighted mean of the squared errors of predicting each row from all the others
+///   leave_one_out  the weighted mean of the squared errors of predicting each row from all the others; of classes as one-hot
+///                  columns it is the Brier score divided by the number of classes
 ///   gcv            generalised cross-validation, RSS / (1 - tr / n)^2 (Craven and Wahba 1979); infinite from tr = 0.999 n on, where the fit
 ///                  interpolates
 ///   aicc           corrected Akaike criterion, log RSS + (1 + tr / n) / (1 - (tr + 2) / n), infinite unless tr < n - 2
 ///                  (Hurvich, Simonoff and Tsai 1998)
-enum class Criterion { leave_one_out, gcv, aicc };
+///   log_loss       for values that are probabilities of classes, the columns: the weighted mean over rows of - sum_v y_v log m_v,
+///                  with m the prediction of the row from all the others; infinite where m_v = 0 < y_v
+///                  (or less than 1e-240; of long data less than about 1e-30)
+enum class Criterion { leave_one_out, gcv, aicc, log_loss };
 
-/// "leave-one-out", "gcv", "aicc".
+/// "leave-one-out", "gcv", "aicc", "log-loss".
 const char* to_string(Criterion criterion) noexcept;
 
 struct SelectionOptions {
@@ -55,7 +59,7 @@ struct Selection {
   std::size_t evaluations = 0;  ///< of the criterion on all rows
 
   // At w:
-  double leave_one_out = 0, gcv = 0, aicc = 0;  ///< the three criteria
+  double leave_one_out = 0, gcv = 0, aicc = 0;  ///< three criteria; log_loss, if that was asked for, is value
   double trace = 0;                             ///< tr H, the effective number of parameters
   double r_squared = 0;       ///< 1 - RSS / (weighted variance of the values); NaN for constant values
   double residual_error = 0;  ///< sqrt(RSS * n / (n - tr)), the residual standard error
@@ -73,7 +77,8 @@ const char* to_string(Selection::Bound bound) noexcept;
 ///
 /// Errors   std::invalid_argument that names the argument and the value: shapes that disagree, keys or values that are not
 ///          finite, weights that are negative, not finite or of the wrong number, fewer than two rows of positive weight,
-///          a key beyond 1e100 robust spreads.
+///          a key beyond 1e100 robust spreads. log_loss: values that are negative, a row of them whose sum is not 1 within 1e-9
+///          (float: 1e-6), a column that is positive in one row alone, which is then predicted as 0 at any w.
 /// Special  offsets and units of keys and values do not matter, from 1e-300 to 1e300. Constant values and ties of all keys give w = 0.
 template <class T>
 Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options = {});

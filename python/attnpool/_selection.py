@@ -26,7 +26,7 @@ class Selection:
     """
 
     w: Array  #: one per column, 1 / bandwidth
-    criterion: str  #: "leave-one-out", "gcv" or "aicc"
+    criterion: str  #: "leave-one-out", "gcv", "aicc" or "log-loss"
     value: float  #: of the criterion at w
     rule_value: float  #: of the criterion at the rule of thumb 1.06 * robust spread * n^(-1 / (d + 4))
     scales: Array  #: the curve: factors of ``spread``, ascending ...
@@ -87,7 +87,8 @@ def select(
 ) -> Selection:
     """The bandwidths with the least criterion of predicting y [n, V] from x [n, d].
 
-    criterion: "leave-one-out" squared error, "gcv" or "aicc". One bandwidth per column, or with per_dimension=False one
+    criterion: "leave-one-out" squared error, "gcv", "aicc", or of y that are probabilities of classes "log-loss", the mean
+    of - sum(y log m) with m the prediction of a row from the others. One bandwidth per column, or with per_dimension=False one
     factor of the robust spreads of the columns. The criterion is computed along a curve from the closest spacing of points
     to a flat fit; every minimum is refined on its exact derivative, and with several columns descents by BFGS start from
     these and from a search in every column. Weighted points weigh in predictions and in the criterion, and all of a point
@@ -116,7 +117,10 @@ def select(
         )
     except ValueError as error:
         message = str(error)
-        raise ValueError("x" + message[4:] if message.startswith("keys:") else message) from None
+        for theirs, ours in (("keys:", "x:"), ("values", "y")):
+            if message.startswith(theirs):
+                message = ours + message[len(theirs) :]
+        raise ValueError(message) from None
     selection = as_selection(found, unit, criterion, rows)
     if selection.at_bound:
         warn(f"the {NAMES[criterion]} is least at the {selection.at_bound} bandwidth that was tried: {WHY_AT_BOUND}")
@@ -148,7 +152,7 @@ def as_selection(found: Dict[str, Any], unit: Array, criterion: str, rows: int) 
         )
 
 
-NAMES = {"leave-one-out": "leave-one-out error", "gcv": "GCV", "aicc": "AICc"}
+NAMES = {"leave-one-out": "leave-one-out error", "gcv": "GCV", "aicc": "AICc", "log-loss": "log-loss"}
 
 
 def warn(message: str) -> None:

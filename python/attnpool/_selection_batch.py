@@ -22,7 +22,7 @@ class Selections:
     """
 
     w: Array  #: [B, d], 1 / bandwidth
-    criterion: str  #: "leave-one-out", "gcv" or "aicc"
+    criterion: str  #: "leave-one-out", "gcv", "aicc" or "log-loss"
     value: Array  #: of the criterion at w
     rule_value: Array  #: of the criterion at the rule of thumb
     at_bound: Array  #: "", "smallest" or "largest": the end of the curve at which the criterion is least

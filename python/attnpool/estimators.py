@@ -32,6 +32,7 @@ Bandwidth = Union[float, np.ndarray, str]
 
 #: What a bandwidth that is chosen by the data is called here, and by ``attnpool.bandwidth.select``.
 _CRITERIA = {"loo": "leave-one-out", "gcv": "gcv", "aicc": "aicc"}
+_CRITERIA_OF_CLASSES = {**_CRITERIA, "brier": "leave-one-out", "log-loss": "log-loss"}
 
 
 class _NadarayaWatson(BaseEstimator):
@@ -39,6 +40,7 @@ class _NadarayaWatson(BaseEstimator):
 
     bandwidth: Bandwidth
     n_jobs: Optional[int]
+    _criteria = _CRITERIA
 
     def _fit(self, X: np.ndarray, values: np.ndarray, sample_weight: Any) -> None:
         """Takes the data in and sets bandwidth_; values [n, V]."""
@@ -69,18 +71,22 @@ class _NadarayaWatson(BaseEstimator):
                 return rules.silverman(X, weight)
             if self.bandwidth == "dpill":
                 return self._plug_in(X, values, weight)
-            if self.bandwidth in _CRITERIA:
+            if self.bandwidth in self._criteria:
                 if len(X) < 2:
                     raise ValueError(
                         f"bandwidth: {self.bandwidth!r} needs two samples of weight > 0, got n_samples = {len(X)}"
                     )
-                criterion = _CRITERIA[self.bandwidth]
+                criterion = self._criteria[self.bandwidth]
                 self.selection_ = rules.select(X, values, weight, criterion=criterion, n_jobs=self.n_jobs)
                 self.bandwidth_at_bound_ = self.selection_.at_bound
                 return self.selection_.bandwidth
+            if self.bandwidth in _CRITERIA_OF_CLASSES:
+                raise ValueError(
+                    f"bandwidth: {self.bandwidth!r} is for NadarayaWatsonClassifier; 'loo' serves a regressor"
+                )
+            names = ", ".join(repr(name) for name in self._criteria)
             raise ValueError(
-                "bandwidth: must be a number, an array, 'loo', 'gcv', 'aicc', 'scott', 'silverman' or 'dpill',"
-                f" got {self.bandwidth!r}"
+                f"bandwidth: must be a number, an array, {names}, 'scott', 'silverman' or 'dpill', got {self.bandwidth!r}"
             )
         h = numbers("bandwidth", self.bandwidth).astype(np.float64)
         if h.ndim > 1 or (h.ndim == 1 and len(h) != columns):
@@ -136,7 +142,7 @@ class _NadarayaWatson(BaseEstimator):
     def summary(self) -> str:
         """The fit in words: bandwidths, criteria, trace of the hat matrix, R squared, residual standard error."""
         check_is_fitted(self)
-        if isinstance(self.bandwidth, str) and self.bandwidth in _CRITERIA:
+        if isinstance(self.bandwidth, str) and self.bandwidth in self._criteria:
             return self.selection_.summary()
         return self._inference(self._keys[:1], slopes=False).summary()
 
@@ -205,9 +211,13 @@ def _labels(y: Any) -> Any:
 class NadarayaWatsonClassifier(ClassifierMixin, _NadarayaWatson):
     """Classification by Nadaraya-Watson regression on one-hot values: the pooled values are the class probabilities.
 
-    Parameters, attributes and weights as NadarayaWatsonRegressor, and ``classes_``. "loo" minimises the squared
-    leave-one-out error of the probabilities (their Brier score).
+    Parameters, attributes and weights as NadarayaWatsonRegressor, and ``classes_``. "loo" or "brier" minimises the squared
+    leave-one-out error of the probabilities, which is their Brier score (divided by the number of classes in
+    ``selection_``); "log-loss" the mean of - log p, with p the leave-one-out probability of the true class, for two samples
+    of every class and more.
     """
+
+    _criteria = _CRITERIA_OF_CLASSES
 
     def __init__(self, bandwidth: Bandwidth = 1.0, *, n_jobs: Optional[int] = None) -> None:
         self.bandwidth = bandwidth

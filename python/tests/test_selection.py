@@ -121,5 +121,48 @@ def test_progress_tells_and_stops():
 
     with pytest.raises(KeyError, match="mine"):
         b.select(x, y, progress=fails)
-    with pytest.raises(ValueError, match="^criterion: must be one of leave-one-out, gcv, aicc, got 'loo'"):
+    with pytest.raises(ValueError, match="^criterion: must be one of leave-one-out, gcv, aicc, log-loss, got 'loo'"):
         b.select(x[:10], y[:10], criterion="loo")
+
+
+def leave_one_out_probabilities(w, x, labels):
+    values = np.eye(3)[labels][:, np.unique(labels)]
+    return attnpool.pool(x, x, values, w=w, key_range=attnpool.KeyRange.all_but_self())
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_log_loss_and_brier_score_of_iris_are_scikit_learns(classes):
+    from sklearn.datasets import load_iris
+    from sklearn.metrics import log_loss
+
+    x, labels = load_iris(return_X_y=True)
+    x, labels = x[labels >= 3 - classes], labels[labels >= 3 - classes]  # versicolor and virginica overlap
+    model = attnpool.NadarayaWatsonClassifier("log-loss").fit(x, labels)
+    found = model.selection_
+    assert found.criterion == "log-loss" and found.converged and "log-loss" in model.summary()
+    assert found.value == pytest.approx(log_loss(labels, leave_one_out_probabilities(found.w, x, labels)), rel=1e-9)
+    brier = attnpool.NadarayaWatsonClassifier("brier").fit(x, labels)
+    loo = attnpool.NadarayaWatsonClassifier("loo").fit(x, labels)
+    assert np.array_equal(brier.bandwidth_, loo.bandwidth_)
+    error = leave_one_out_probabilities(brier.selection_.w, x, labels) - np.eye(3)[labels][:, 3 - classes :]
+    assert brier.selection_.value * classes == pytest.approx(np.mean(np.sum(error**2, axis=1)), rel=1e-9)
+    for w in (0.9 * found.w, 1.1 * found.w, brier.selection_.w):
+        assert found.value < log_loss(labels, leave_one_out_probabilities(w, x, labels))
+
+
+def test_log_loss_is_for_probabilities():
+    x = np.arange(6.0)
+    y = np.eye(2)[[0, 0, 1, 0, 1, 1]]
+    batch = b.select_batch([x, x], [y, y], criterion="log-loss")
+    assert np.array_equal(batch.value, [b.select(x, y, criterion="log-loss").value] * 2)
+    bad = y.copy()
+    bad[3] = 1.5, -0.5
+    with pytest.raises(ValueError, match=r"^y\[3,1\]: must be a probability, >= 0, for log-loss, got -0.5"):
+        b.select(x, bad, criterion="log-loss")
+    with pytest.raises(ValueError, match="^y: row 2 must be probabilities with the sum 1 for log-loss, got the sum 3"):
+        b.select(x, y * np.array([1, 1, 3, 1, 1, 1])[:, None], criterion="log-loss")
+    with pytest.raises(ValueError, match="^y: column 2 is positive in row 5 alone"):
+        attnpool.NadarayaWatsonClassifier("log-loss").fit(x[:, None], [0, 0, 0, 1, 1, 2])
+    for name in ("log-loss", "brier"):
+        with pytest.raises(ValueError, match=f"^bandwidth: '{name}' is for NadarayaWatsonClassifier"):
+            attnpool.NadarayaWatsonRegressor(name).fit(x[:, None], x)

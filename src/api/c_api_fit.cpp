@@ -67,8 +67,8 @@ attnpool_status fit(In keys, In values, const attnpool_fit_options* options, att
 
 attnpool::SelectionOptions read(const attnpool_selection_options* given) {
   const attnpool_selection_options from = known(given, attnpool_selection_options_default());
-  if (from.criterion < ATTNPOOL_CRITERION_LEAVE_ONE_OUT || from.criterion > ATTNPOOL_CRITERION_AICC)
-    bad_argument("criterion", "must be ATTNPOOL_CRITERION_*, 0 to 2, got " + to_string(from.criterion));
+  if (from.criterion < ATTNPOOL_CRITERION_LEAVE_ONE_OUT || from.criterion > ATTNPOOL_CRITERION_LOG_LOSS)
+    bad_argument("criterion", "must be ATTNPOOL_CRITERION_*, 0 to 3, got " + to_string(from.criterion));
   attnpool::SelectionOptions options;
   options.criterion = static_cast<attnpool::Criterion>(from.criterion);
   options.per_dimension = from.per_dimension != 0;
@@ -106,7 +106,8 @@ struct OwnedSelection : attnpool_selection {
 static_assert(static_cast<int>(attnpool::Selection::Bound::smallest) == ATTNPOOL_BOUND_SMALLEST &&
               static_cast<int>(attnpool::Selection::Bound::largest) == ATTNPOOL_BOUND_LARGEST &&
               static_cast<int>(attnpool::Criterion::gcv) == ATTNPOOL_CRITERION_GCV &&
-              static_cast<int>(attnpool::Criterion::aicc) == ATTNPOOL_CRITERION_AICC);
+              static_cast<int>(attnpool::Criterion::aicc) == ATTNPOOL_CRITERION_AICC &&
+              static_cast<int>(attnpool::Criterion::log_loss) == ATTNPOOL_CRITERION_LOG_LOSS);
 
 template <class In>
 attnpool_status select_bandwidth(In keys, In values, const attnpool_selection_options* options,

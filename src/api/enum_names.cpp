@@ -28,8 +28,10 @@ constexpr Name<BootstrapBand> bands[] = {{BootstrapBand::percentile, "percentile
                                          {BootstrapBand::basic, "basic"},
                                          {BootstrapBand::normal, "normal"},
                                          {BootstrapBand::simultaneous, "simultaneous"}};
-constexpr Name<Criterion> criteria[] = {
-    {Criterion::leave_one_out, "leave-one-out"}, {Criterion::gcv, "gcv"}, {Criterion::aicc, "aicc"}};
+constexpr Name<Criterion> criteria[] = {{Criterion::leave_one_out, "leave-one-out"},
+                                        {Criterion::gcv, "gcv"},
+                                        {Criterion::aicc, "aicc"},
+                                        {Criterion::log_loss, "log-loss"}};
 constexpr Name<FitStop> stops[] = {{FitStop::epochs, "epochs"},
                                    {FitStop::converged, "converged"},
                                    {FitStop::diverged, "diverged"},

@@ -28,6 +28,7 @@ void in_callers_units(Selection& selection, const SelectionData& data, Criterion
   const int twice = 2 * data.value_exponent;
   const double log_unit = twice * std::log(2.0);
   const auto unscaled = [&](double objective) {
+    if (criterion == Criterion::log_loss) return objective;  // of probabilities, which were not scaled
     return criterion == Criterion::aicc ? objective + log_unit : std::ldexp(std::exp(objective), twice);
   };
   selection.rule_value = unscaled(selection.rule_value);
@@ -36,9 +37,10 @@ void in_callers_units(Selection& selection, const SelectionData& data, Criterion
   selection.leave_one_out = std::ldexp(selection.leave_one_out, twice);
   selection.gcv = std::ldexp(selection.gcv, twice);
   selection.aicc += log_unit;
-  selection.value = criterion == Criterion::leave_one_out ? selection.leave_one_out
-                    : criterion == Criterion::gcv         ? selection.gcv
-                                                          : selection.aicc;
+  if (criterion != Criterion::log_loss)
+    selection.value = criterion == Criterion::leave_one_out ? selection.leave_one_out
+                      : criterion == Criterion::gcv         ? selection.gcv
+                                                            : selection.aicc;
   selection.residual_error = std::ldexp(selection.residual_error, data.value_exponent);
 }
 
@@ -49,7 +51,8 @@ Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& opt
   detail::check_enum("criterion", "Criterion", options.criterion);
   detail::check_view("keys", keys);
   detail::check_inputs<T>(keys, keys, values, Gaussian(1.0));
-  const SelectionData data = detail::selection_data<T>(keys, values, options.key_weights, !options.per_dimension);
+  const SelectionData data = detail::selection_data<T>(keys, values, options.key_weights, !options.per_dimension,
+                                                       options.criterion == Criterion::log_loss);
   Selection selection = detail::search_bandwidth(data, options);
   in_callers_units(selection, data, options.criterion);
   return selection;

@@ -71,6 +71,16 @@ void ScaledValues<T>::prepare(MatrixView<const T> in, std::span<const double> ke
 }
 
 template <class T>
+void ScaledValues<T>::keep_zero() {
+  for (std::size_t c = 0; c < cols; ++c) {
+    const int exponent = largest[c] > 0 ? std::clamp(std::ilogb(largest[c]) + 1, -1020, 1020) : 0;
+    middle[c] = 0;
+    unit[c] = std::ldexp(1.0, exponent);
+    per_unit_[c] = std::ldexp(1.0, -exponent);
+  }
+}
+
+template <class T>
 void ScaledValues<T>::pack() {
   if (packed_) return;
   packed_ = true;

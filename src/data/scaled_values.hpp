@@ -29,6 +29,9 @@ struct ScaledValues {
   AlignedVector<T> values;                              // [count][planes], after pack()
 
   void prepare(MatrixView<const T> values, std::span<const double> key_weights, int threads = 1);
+  // Of values >= 0, between prepare() and pack(): does not move them, so that sums of them keep their relative accuracy where
+  // they are small.
+  void keep_zero();
   // Fills in `values`, if that has not been done.
   void pack();
   // Becomes the rows `order` of other, which has been packed.

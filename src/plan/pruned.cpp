@@ -75,7 +75,8 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
 
   const MatrixView<const T> ordered{workspace.queries.data(), request.queries.rows, dims};
   const std::vector<double> scale = scales_of(request.score, dims);
-  const double left_out = std::max(request.negligible, static_cast<double>(std::numeric_limits<T>::epsilon()));
+  const double left_out =
+      request.negligible > 0 ? request.negligible : static_cast<double>(std::numeric_limits<T>::epsilon());
   const double margin = std::log2(static_cast<double>(request.keys.rows)) + 2 - std::log2(left_out);
   const bool leaves_one_out = request.options.range.excludes_self();
   Selection selection;

@@ -22,7 +22,7 @@ class Search {
 
   attnpool::Selection run() {
     factors_ = bandwidth_factors(data_, scale_);
-    if (!factors_.empty() && Ladder::serves(data_)) {
+    if (!factors_.empty() && Ladder::serves(data_) && options_.criterion != Criterion::log_loss) {
       criterion_.use(ladder_.emplace(data_));
       factors_ = rungs(factors_.front(), factors_.back());
     }
@@ -96,6 +96,7 @@ class Search {
   }
 
   void consider(Descent found) {
+    if (found.objective == infinity) return;
     if (found.objective <= best_.objective + rounding) best_ = found;
     const auto same = [&](const attnpool::Selection::Minimum& m) {
       for (std::size_t p = 0; p < m.w.size(); ++p)
@@ -146,10 +147,10 @@ class Search {
 
   // Closes factors that are no better than the best by what the first `judged` rows say.
   void estimate(std::size_t judged, std::vector<double>& objectives, std::vector<bool>& is_open) {
-    std::vector<std::vector<double>> squares(factors_.size());
+    std::vector<std::vector<double>> losses(factors_.size());
     at_factors(judged, is_open, [&](std::size_t i, const Evaluation& here) {
       objectives[i] = here.objective;
-      squares[i] = criterion_.squares();
+      losses[i] = criterion_.losses();
     });
     std::size_t best = factors_.size();
     for (std::size_t i = factors_.size(); i-- > 0;)
@@ -157,7 +158,7 @@ class Search {
         best = i;
     if (best == factors_.size()) best = factors_.size() - 1;
     for (std::size_t i = 0; i < factors_.size(); ++i)
-      if (scale_.size() > 1 || (is_open[i] && i != best && standard_errors_between(squares[i], squares[best]) > 6))
+      if (scale_.size() > 1 || (is_open[i] && i != best && standard_errors_between(losses[i], losses[best]) > 6))
         is_open[i] = false;
   }
 
@@ -210,7 +211,7 @@ class Search {
     for (std::size_t i = 0; i < std::min<std::size_t>(3, lowest.size()); ++i)
       starts.push_back(log_w_of(factors_[lowest[i]]));
     const SelectionData few = data_.sample(500);
-    CriterionFunction on_sample(few, options_,
+    CriterionFunction on_sample(few, options_for(few),
                                 options_.progress ? Progress([this](double) { return tell(); }) : Progress());
     const std::vector<double> coarse = coarse_factors(few, scale_, factors_);
     for (const auto& start : coarse_starts(on_sample, coarse, scale_)) starts.push_back(start);
@@ -236,6 +237,14 @@ class Search {
       if (start.empty()) break;
       consider(descend(criterion_, start, box));
     }
+  }
+
+  // A class that has one row in a sample makes every log-loss infinite there; squares then lead to the starts.
+  SelectionOptions options_for(const SelectionData& sample) const {
+    SelectionOptions own = options_;
+    if (options_.criterion == Criterion::log_loss && lonely_value(sample.values, sample.cols).has_value())
+      own.criterion = Criterion::leave_one_out;
+    return own;
   }
 
   // Of long data: descents by the predictions of a few rows lead near the minima and learn the curvature there, so that some
@@ -270,9 +279,9 @@ class Search {
   bool is_clearly_worse(const std::vector<double>& log_w, const std::vector<double>& best) {
     if (!data_.is_long()) return false;
     criterion_.estimate(log_w, SelectionData::few_rows);
-    const std::vector<double> squares = criterion_.squares();
+    const std::vector<double> losses = criterion_.losses();
     criterion_.estimate(best, SelectionData::few_rows);
-    return standard_errors_between(squares, criterion_.squares()) > 6;
+    return standard_errors_between(losses, criterion_.losses()) > 6;
   }
 
   // Many rows with few different coordinates, such as the distances of flights, have small minima beside each other that a sample
@@ -362,7 +371,7 @@ class Search {
     const Evaluation here = at(best_.log_w, false);
     const double n = static_cast<double>(data_.rows);
     selection_.leave_one_out = here.leave_one_out, selection_.gcv = here.gcv(n), selection_.aicc = here.aicc(n);
-    selection_.trace = here.trace;
+    selection_.trace = here.trace, selection_.value = here.objective;
     selection_.r_squared = 1 - here.residual_squares / data_.variance();
     selection_.residual_error = here.rest > 0 ? std::sqrt(here.residual_squares * n / here.rest) : 0;
     std::sort(selection_.minima.begin(), selection_.minima.end(),

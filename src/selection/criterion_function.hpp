@@ -12,13 +12,16 @@ namespace attnpool::detail {
 // What one pass over the keys tells about a w, in the units of SelectionData.
 struct Evaluation {
   double leave_one_out = std::numeric_limits<double>::quiet_NaN();
-  double residual_squares = 0;  // weighted mean
-  double trace = 0;             // tr H
-  double rest = 0;              // rows - tr H, which may be tiny
-  // The logarithm of the criterion (aicc: itself), which is what is minimised, so that no unit matters to the search.
+  double residual_squares = 0;                                 // weighted mean
+  double trace = 0;                                            // tr H
+  double rest = 0;                                             // rows - tr H, which may be tiny
+  double log_loss = std::numeric_limits<double>::quiet_NaN();  // if that is the criterion
+  // The logarithm of the criterion, which is what is minimised, so that no unit matters to the search. aicc is a logarithm itself;
+  // so is log_loss, which may be 0.
   double objective = std::numeric_limits<double>::infinity();
   std::vector<double> gradient;  // of the objective in log w; empty unless asked for
-  // Of several w, about the Hessian of the objective: that of Gauss and Newton for the leave-one-out error, [w][w].
+  // Of several w, about the Hessian of the objective: that of Gauss and Newton for the leave-one-out error or the
+  // log-loss, [w][w].
   std::vector<double> curvature;
 
   double gcv(double rows) const;
@@ -43,18 +46,19 @@ class CriterionFunction {
   }
 
   // One evaluation, or estimate if judged is less than all rows, from terms that somebody else has computed: for each row
-  // judged squares of the error without and with the row, and 1 - leverage, [judged][3].
+  // judged squares of the error without and with the row, and 1 - leverage, [judged][3]. Not for log_loss.
   Evaluation from_terms(std::vector<double> terms, std::size_t judged) {
     (judged < data_.rows ? estimates_ : evaluations_) += 1;
-    terms_ = std::move(terms), judged_ = judged, width_ = 3;
+    terms_ = std::move(terms), judged_ = judged, width_ = figures_;
     return summed(judged, 0);
   }
 
-  // From now on one-dimensional data are evaluated by `ladder`, which must outlive this object, where that is quicker.
+  // From now on one-dimensional data are evaluated by `ladder`, which must outlive this object, where that is quicker. Not for
+  // log_loss: a ladder takes a row's own value off a sum, which leaves rounding of small probabilities.
   void use(Ladder& ladder) { ladder_ = &ladder; }
 
-  // The squared errors of the rows that were judged last, times their weights.
-  std::vector<double> squares() const;
+  // The squared errors, or the log-losses, of the rows that were judged last, times their weights.
+  std::vector<double> losses() const;
 
   std::size_t rows() const { return data_.rows; }
   std::size_t evaluations() const { return evaluations_; }
@@ -63,11 +67,16 @@ class CriterionFunction {
  private:
   Evaluation evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged);
   void evaluate_by_plan(const std::vector<double>& w, std::size_t parameters, std::size_t judged);
+  bool run_plan(const Options& options, const std::vector<double>& w, std::size_t parameters, std::size_t judged);
+  std::vector<double> totals(std::size_t judged) const;
+  double objective(const Evaluation& of) const;
+  double derivative(const Evaluation& here, const double* of) const;
   Evaluation summed(std::size_t judged, std::size_t parameters) const;
   std::vector<double> curvature(std::size_t judged, std::size_t parameters) const;
 
   const SelectionData& data_;
   Criterion criterion_;
+  std::size_t figures_;  // of a row, and as many for each derivative
   Options options_;
   Ladder* ladder_ = nullptr;
   Workspace<double> workspace_;

@@ -184,15 +184,50 @@ SelectionData SelectionData::sample(std::size_t most) const {
   return rows_in(*this, order);
 }
 
+std::optional<std::size_t> lonely_value(const std::vector<double>& values, std::size_t cols) {
+  for (std::size_t c = 0; c < cols; ++c) {
+    std::size_t positive = 0, last = 0;
+    for (std::size_t i = c; i < values.size(); i += cols)
+      if (values[i] > 0) ++positive, last = i;
+    if (positive == 1) return last;
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+void check_probabilities(const WeightedRows& rows, double slack) {
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    double sum = 0;
+    for (std::size_t c = 0; c < rows.cols; ++c) {
+      const double value = rows.values[i * rows.cols + c];
+      if (!(value >= 0))
+        bad_argument("values[" + to_string(rows.origin[i]) + "," + to_string(c) + "]",
+                     "must be a probability, >= 0, for log-loss, got " + to_string(value));
+      sum += value;
+    }
+    if (!(std::abs(sum - 1) <= slack))
+      bad_argument("values", "row " + to_string(rows.origin[i]) +
+                                 " must be probabilities with the sum 1 for log-loss, got the sum " + to_string(sum));
+  }
+  if (const auto place = lonely_value(rows.values, rows.cols))
+    bad_argument("values", "column " + to_string(*place % rows.cols) + " is positive in row " +
+                               to_string(rows.origin[*place / rows.cols]) +
+                               " alone, so that the log-loss is infinite without it at any bandwidth");
+}
+
+}  // namespace
+
 template <class T>
 SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
-                             bool one_unit) {
+                             bool one_unit, bool probabilities) {
   WeightedRows rows = weighted_rows(keys, values, key_weights, "selection");
+  if (probabilities) check_probabilities(rows, sizeof(T) == 4 ? 1e-6 : 1e-9);
   SelectionData data;
   data.rows = rows.rows, data.dims = rows.dims, data.cols = rows.cols;
   data.keys = std::move(rows.keys), data.values = std::move(rows.values), data.weights = std::move(rows.weights);
   data.key_exponent = bring_columns_to_size(data.keys, data.dims, one_unit);
-  data.value_exponent = bring_columns_to_size(data.values, data.cols, true).front();
+  if (!probabilities) data.value_exponent = bring_columns_to_size(data.values, data.cols, true).front();
   if (!data.is_long()) return data;
   SelectionData ordered = in_order_of_search(data);
   ordered.key_exponent = data.key_exponent, ordered.value_exponent = data.value_exponent;
@@ -271,8 +306,9 @@ std::vector<double> coarse_factors(const SelectionData& data, const std::vector<
   return geometric(std::min(std::max(all.front(), usual), 0.1), last, 20);
 }
 
-template SelectionData selection_data(MatrixView<const float>, MatrixView<const float>, std::span<const double>, bool);
-template SelectionData selection_data(MatrixView<const double>, MatrixView<const double>, std::span<const double>,
+template SelectionData selection_data(MatrixView<const float>, MatrixView<const float>, std::span<const double>, bool,
+                                      bool);
+template SelectionData selection_data(MatrixView<const double>, MatrixView<const double>, std::span<const double>, bool,
                                       bool);
 
 }  // namespace attnpool::detail

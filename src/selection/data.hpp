@@ -1,6 +1,7 @@
 #pragma once
 // Keys and values of a selection, brought to size one, and the bandwidths that can matter for them.
 #include <attnpool/view.hpp>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,10 +32,14 @@ struct SelectionData {
   double variance() const;
 };
 
-// one_unit: all dimensions are divided by the same power of two.
+// The place in [rows][cols] of the only positive entry of a column, the first such column.
+std::optional<std::size_t> lonely_value(const std::vector<double>& values, std::size_t cols);
+
+// one_unit: all dimensions are divided by the same power of two. probabilities: values stay as they are; throws
+// std::invalid_argument that names the entry or row unless they are probabilities of the columns, and no column has one row alone.
 template <class T>
 SelectionData selection_data(MatrixView<const T> keys, MatrixView<const T> values, std::span<const double> key_weights,
-                             bool one_unit);
+                             bool one_unit, bool probabilities);
 
 // Column c of a row-major matrix.
 std::vector<double> column(const std::vector<double>& matrix, std::size_t cols, std::size_t c);

@@ -289,6 +289,8 @@ double standard_errors_between(const std::vector<double>& larger, const std::vec
   const double n = static_cast<double>(larger.size());
   double sum = 0, squares = 0;
   for (std::size_t i = 0; i < larger.size(); ++i) {
+    if (smaller[i] == infinity) continue;
+    if (larger[i] == infinity) return infinity;
     sum += larger[i] - smaller[i];
     squares += (larger[i] - smaller[i]) * (larger[i] - smaller[i]);
   }

@@ -41,6 +41,14 @@ for criterion in ("gcv", "aicc"):
     other = json.loads(succeed("fit", MOTORCYCLE, *XY, "--model", "m.json", "--json", "--criterion", criterion))
     check(other["value"] == other[criterion] < report[criterion] and other["leave_one_out"] > report["leave_one_out"], other)
 
+# ---- classes: the log-loss of their probabilities
+write("classes.csv", "x,a,b\n" + "".join(f"{i},{int(i % 7 < i / 6)},{int(i % 7 >= i / 6)}\n" for i in range(40)))
+classes = ["fit", "classes.csv", "--x", "x", "--model", "l.json", "--criterion", "log-loss"]
+loss = json.loads(succeed(*classes, "--y", "a,b", "--json"))
+check(loss["criterion"] == "log-loss" and 0 < loss["value"] < math.log(2) and loss["value"] < loss["value_at_rule"], loss)
+alone = run(*classes, "--y", "a")
+check(alone.returncode != 0 and b"must be probabilities with the sum 1 for log-loss" in alone.stderr, alone.stderr)
+
 # ---- two columns, of which one is constant and cannot help
 write("two.csv", "a,b,y\n" + "".join(f"{i / 50},7,{math.sin(i / 8) + (i * 53 % 17) / 34}\n" for i in range(100)))
 two = succeed("fit", "two.csv", "--x", "a,b", "--y", "y", "--model", "t.json").decode()

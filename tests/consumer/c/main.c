@@ -228,7 +228,7 @@ static void selecting(void) {
   attnpool_selection_destroy(selection);
   options.criterion = 7;
   CHECK(attnpool_select_bandwidth_f64(x, y, &options, &selection) == ATTNPOOL_INVALID_ARGUMENT && selection == NULL);
-  CHECK(strcmp(attnpool_last_error(), "criterion: must be ATTNPOOL_CRITERION_*, 0 to 2, got 7") == 0);
+  CHECK(strcmp(attnpool_last_error(), "criterion: must be ATTNPOOL_CRITERION_*, 0 to 3, got 7") == 0);
   options.criterion = ATTNPOOL_CRITERION_AICC;
   options.progress = stop;
   OK(attnpool_select_bandwidth_f64(x, y, &options, &selection)); /* too short for a report, or stopped by one */

@@ -294,12 +294,11 @@ void add_selection_options(CLI::App& command, FitArguments& arguments) {
       ->type_name("select|descent|scott|silverman|dpill")
       ->check(CLI::IsMember({"select", "descent", "scott", "silverman", "dpill"}));
   command
-      .add_option(
-          "--criterion", arguments.criterion,
-          "select: squared error with each point left out, generalised cross-validation, or the corrected Akaike "
-          "criterion")
-      ->type_name("leave-one-out|gcv|aicc")
-      ->check(CLI::IsMember({"leave-one-out", "gcv", "aicc"}))
+      .add_option("--criterion", arguments.criterion,
+                  "select: squared error with each point left out, generalised cross-validation, the corrected Akaike "
+                  "criterion, or the log-loss of y columns that are probabilities of classes, with each point left out")
+      ->type_name("leave-one-out|gcv|aicc|log-loss")
+      ->check(CLI::IsMember({"leave-one-out", "gcv", "aicc", "log-loss"}))
       ->capture_default_str();
   command.add_flag("--scalar", arguments.scalar, "select: one w for all x columns (default: one for each)");
   command

@@ -31,11 +31,12 @@ A prediction at q is the mean of all y, each weighted by exp(-1/2 sum_d (w_d (q_
 1 / w_d, in the unit of column d, says how far a row's influence reaches: one number for each x column, or one
 for all with --scalar.
 
-fit computes the leave-one-out error, predicting each row from all the others, along a curve of bandwidths from
-the closest spacing of rows to a flat fit, refines every minimum and takes the lowest. --criterion gcv or aicc
-judges by generalised cross-validation or the corrected Akaike criterion instead. --curve and --plot-curve write
-the curve. A column that does not help to predict gets w = 0. A bandwidth at an end of the curve is said to be
-at a bound: the data then do not determine one in between.
+fit computes the leave-one-out error, predicting each row from all the others, along a curve of bandwidths
+from the closest spacing of rows to a flat fit, refines every minimum and takes the lowest. --criterion gcv or
+aicc judges by generalised cross-validation or the corrected Akaike criterion instead; log-loss is for y
+columns that are probabilities of classes, with the sum 1 in every row. --curve and --plot-curve write the
+curve. A column that does not help to predict gets w = 0. A bandwidth at an end of the curve is said to be at
+a bound: the data then do not determine one in between.
 
 --method scott, silverman or dpill takes the bandwidth of a rule and searches nothing.
 
