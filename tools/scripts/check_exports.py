@@ -3,7 +3,7 @@
 
     check_exports.py [--nm NM] --include FOLDER --map FILE --symbols DEBIAN STATIC_LIBRARY SHARED_LIBRARY
 
-C        the functions that FOLDER/attnpool.h declares, those that FILE (the linker's version script) and DEBIAN (the
+C        the functions that FOLDER/attnpool.h and its parts declare, those that FILE (the linker's version script) and DEBIAN (the
          package's list) have, and the C symbols of either library are the same names
 C++      the shared library exports those symbols of namespace attnpool in the static one whose names the public headers
          declare, all of them and nothing else: no detail, no copy of the standard library, no routine
@@ -52,7 +52,8 @@ def main():
 
     static = symbols(args.nm, args.static)
     shared = symbols(args.nm, args.shared, "--dynamic")
-    header = re.sub(r"//.*", "", (args.include / "attnpool.h").read_text(encoding="utf-8"))
+    headers = [args.include / "attnpool.h", *sorted((args.include / "c").glob("*.h"))]
+    header = re.sub(r"//.*", "", "".join(path.read_text(encoding="utf-8") for path in headers))
     declared = set(re.findall(r"^[^#(]*?\b(attnpool_\w+)\([^;{]*\) ATTNPOOL_NOEXCEPT;", header, re.M))
     listed = set(re.findall(r"^ +(attnpool_\w+);", args.map.read_text(encoding="utf-8"), re.M))
     public = set().union(*(words(path) for path in args.include.glob("*.hpp")))
