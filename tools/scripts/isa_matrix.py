@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the library's tests on every instruction set and on CPUs that this machine is not.
 
-    isa_matrix.py [--reduced] [--only MACHINE[,MACHINE...]] [--require ISA,ISA...] [--plant ISA] [--json FILE]
+    isa_matrix.py [--reduced] [--quick] [--only MACHINE[,MACHINE...]] [--require ISA,ISA...] [--plant ISA] [--json FILE]
 
 this CPU     each ISA that it supports, forced in turn by ATTNPOOL_ISA
 old CPUs     the same binary under qemu-x86_64: the right path is chosen and no instruction is illegal. An instruction
@@ -214,11 +214,14 @@ def probed(report, machine, expected, deadly=None, harmless=None):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.splitlines()[2].strip())
     parser.add_argument("--reduced", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="--reduced, and of its tests the few that differ from ISA to ISA")
     parser.add_argument("--only", default="", metavar="MACHINE[,MACHINE...]")
     parser.add_argument("--require", default="")
     parser.add_argument("--plant", default="", metavar="ISA")
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
+    options.reduced |= options.quick
+    more = FEW if options.quick else MORE
     start = time.monotonic()
     report = Report(options.reduced)
     info = subprocess.run([os.path.join(BUILD, "attnpool"), "info", "--json"], capture_output=True, text=True,
@@ -233,7 +236,8 @@ def main():
         machine = Machine("this CPU", program(BUILD, TESTS, compiled))
         for isa in compiled:
             if isa in supported:
-                report.tests(machine, isa, report.arguments(isa, compiled), EMULATED_SCALE if options.reduced else NATIVE_SCALE)
+                arguments = report.arguments(isa, compiled, MORE if options.quick else "*")
+                report.tests(machine, isa, arguments, EMULATED_SCALE if options.reduced else NATIVE_SCALE)
             else:
                 report.row(machine.name, isa, remark="skipped: this CPU or its operating system lacks it")
         if not options.reduced:  # once more at the scale of the emulators, for the hashes
@@ -249,7 +253,7 @@ def main():
         isas = expected.split()
         probed(report, machine, isas, deadly, "sse2")
         for isa in isas[-1:] if options.reduced else isas:
-            only = FEW if isa != isas[-1] else "*" if not options.reduced else MORE if thorough else FEW
+            only = FEW if isa != isas[-1] else "*" if not options.reduced else more if thorough else FEW
             report.tests(machine, isa, report.arguments(isa, compiled, only))
 
     def aarch64():
@@ -265,7 +269,7 @@ def main():
         probed(report, machine, isas)
         for isa in isas[-1:] if options.reduced else isas:
             whole = isa == "neon" and not options.reduced
-            report.tests(machine, isa, report.arguments(isa, isas, "*" if whole else MORE if isa == "neon" else FEW))
+            report.tests(machine, isa, report.arguments(isa, isas, "*" if whole else more if isa == "neon" else FEW))
 
     def bochs(name, folder, kernel_options, isas, only):
         machine = Bochs(name, program(BUILD, STATIC, compiled), folder, kernel_options)
