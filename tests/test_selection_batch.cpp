@@ -179,10 +179,10 @@ TEST(SelectionBatches, ProgressIsToldOnTheCallingThreadAndStops) {
       EXPECT_EQ(std::this_thread::get_id(), caller);
       EXPECT_TRUE(fraction >= last && fraction <= 1);
       last = fraction;
-      return ++told < 2;
+      return ++told < 2 || fraction == 0;  // stops once some are done, however slow the machine
     };
     const std::vector<Selection> stopped = series.selected(options);
-    EXPECT_EQ(told, 2);
+    EXPECT_GE(told, 2);
     std::size_t cancelled = 0;
     for (const Selection& one : stopped) {
       cancelled += one.cancelled;

@@ -131,7 +131,7 @@ for command in (["predict", "--data", "wide.csv", "--bandwidth", "1e-100", "--le
 
 # ---- 100,000 rows, or 40,000
 generator = random.Random(1)
-xs = [generator.random() for _ in range(100000 if SCALE == 1 else 40000)]
+xs = [generator.random() for _ in range(100000 if SCALE < 10 else 40000)]
 write("large.csv", "x,y\n" + "".join(f"{x!r},{math.sin(20 * x) + generator.gauss(0, 0.3)!r}\n" for x in xs))
 ys = [row[1] for row in rows(read("large.csv"))[1]]
 span = max(ys) - min(ys)
