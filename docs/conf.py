@@ -52,7 +52,7 @@ autodoc_typehints = "none"  # signatures of twelve options are read more easily 
 napoleon_numpy_docstring = True
 
 sphinx_gallery_conf = {
-    "examples_dirs": str(root / "examples/python"),
+    "examples_dirs": "../examples/python",
     "gallery_dirs": "gallery",
     "filename_pattern": r".*\.py",
     "remove_config_comments": True,
