@@ -14,7 +14,7 @@ namespace attnpool::test {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-using Data = BootstrapData;
+using Data = NoisyData;
 
 TEST(Bootstrap, PhiloxHasItsPublishedAnswers) {
   using Words = detail::PhiloxBlock;

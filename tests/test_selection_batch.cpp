@@ -173,16 +173,19 @@ TEST(SelectionBatches, ProgressIsToldOnTheCallingThreadAndStops) {
     const std::thread::id caller = std::this_thread::get_id();
     double last = 0;
     int told = 0;
+    bool is_stopped = false;
     SelectionOptions options;
     options.threads = threads;
     options.progress = [&](double fraction) {
+      EXPECT_FALSE(is_stopped);
       EXPECT_EQ(std::this_thread::get_id(), caller);
       EXPECT_TRUE(fraction >= last && fraction <= 1);
       last = fraction;
-      return ++told < 2 || fraction == 0;  // stops once some are done, however slow the machine
+      is_stopped = ++told >= 2 && fraction > 0;  // once some are done, however slow the machine
+      return !is_stopped;
     };
     const std::vector<Selection> stopped = series.selected(options);
-    EXPECT_GE(told, 2);
+    EXPECT_TRUE(is_stopped && told >= 2) << told;
     std::size_t cancelled = 0;
     for (const Selection& one : stopped) {
       cancelled += one.cancelled;

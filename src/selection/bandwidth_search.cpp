@@ -310,12 +310,13 @@ class Search {
   std::vector<double> with_a_flat_dimension_on() {
     std::vector<double> found;
     double lowest = best_.objective;
+    const double least_estimate = data_.is_long() ? estimated(best_.log_w) : infinity;
     for (std::size_t p = 0; p < scale_.size(); ++p) {
       if (std::exp(-best_.log_w[p]) < 10 * scale_[p]) continue;
       for (const double factor : {4.0, 2.0, 1.0, 0.5, 0.25}) {
         std::vector<double> log_w = best_.log_w;
         log_w[p] = -std::log(factor * scale_[p]);
-        if (data_.is_long() && estimated(log_w) >= estimated(best_.log_w)) continue;
+        if (data_.is_long() && estimated(log_w) >= least_estimate) continue;
         const double objective = criterion_(log_w, false).objective;
         if (objective < lowest) lowest = objective, found = log_w;
       }

@@ -68,7 +68,7 @@ void CriterionFunction::evaluate_by_plan(const std::vector<double>& w, std::size
   has_workspace_ = true;
   Options options = options_;
   Report report;
-  options.report = &report;
+  if (criterion_ == Criterion::log_loss) options.report = &report;  // costs the bounds of the answers
   const bool has_small = run_plan(options, w, parameters, judged);
   if (!has_small || report.algorithm != Algorithm::grid) return;
   options.algorithm = Algorithm::pruned;

@@ -10,17 +10,11 @@ import pty
 import struct
 import subprocess
 
-from program import PROGRAM, check, check_equal, enter_scratch, leave, read, run, write
+from program import PROGRAM, check, check_equal, enter_scratch, leave, read, run, succeed, write
 
 enter_scratch()
 USAGE, DATA, OUTPUT = 2, 3, 6
 XY = ["--x", "x", "--y", "y"]
-
-
-def succeed(*arguments, said=b""):
-    result = run(*arguments)
-    check_equal((result.returncode, result.stderr), (0, said), arguments)
-    return result.stdout
 
 
 def refuse(code, message, *arguments):

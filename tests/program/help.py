@@ -8,16 +8,14 @@ import re
 import shutil
 import subprocess
 
-from program import PROGRAM, check, check_equal, enter_scratch, leave, run
+from program import PROGRAM, check, check_equal, enter_scratch, leave, run, succeed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 enter_scratch()
 
 
 def say(*arguments):
-    result = run(*arguments)
-    check_equal((result.returncode, result.stderr), (0, b""), arguments)
-    return result.stdout.decode()
+    return succeed(*arguments).decode()
 
 
 # ---- topics: everything that is listed has a text, and nothing else has

@@ -5,27 +5,11 @@ import math
 import os
 import random
 
-from program import check, check_equal, enter_scratch, leave, read, run, write
+from program import check, check_equal, enter_scratch, leave, read, refuse, run, succeed, table, write
 
 MOTORCYCLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/program/data/mcycle.csv")
 XY = ["--x", "times", "--y", "accel"]
 enter_scratch()
-
-
-def succeed(*arguments, said=b""):
-    result = run(*arguments)
-    check_equal((result.returncode, result.stderr), (0, said), arguments)
-    return result.stdout
-
-
-def refuse(message, *arguments, code=2):
-    result = run(*arguments)
-    check_equal((result.returncode, result.stderr.decode()), (code, f"attnpool: {message}\n"), arguments)
-
-
-def table(text):
-    lines = text.decode().splitlines()
-    return lines[0], [[float(cell) for cell in line.split(",")] for line in lines[1:]]
 
 
 def close(a, b, relative=1e-9):

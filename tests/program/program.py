@@ -5,7 +5,7 @@ import sys
 import tempfile
 
 PROGRAM = os.path.abspath(sys.argv[1])
-SCALE = int(os.environ.get("ATTNPOOL_TEST_SCALE", "1"))  # more than 1: a sanitizer or an emulator makes the program slow
+SCALE = int(os.environ.get("ATTNPOOL_TEST_SCALE", "1"))  # 10 and more: a sanitizer or an emulator makes the program slow
 failures = 0
 
 
@@ -42,6 +42,25 @@ def check(condition, what):
 
 def check_equal(got, expected, what):
     check(got == expected, f"{what}\n  got      {got!r}\n  expected {expected!r}")
+
+
+def succeed(*arguments, said=b""):
+    """What the program writes to standard output; it must succeed, with nothing but `said` on standard error."""
+    result = run(*arguments)
+    check_equal((result.returncode, result.stderr), (0, said), arguments)
+    return result.stdout
+
+
+def refuse(message, *arguments, code=2):
+    """The program must end with this one line on standard error and this exit code."""
+    result = run(*arguments)
+    check_equal((result.returncode, result.stderr.decode()), (code, f"attnpool: {message}\n"), arguments)
+
+
+def table(text):
+    """The header, and the rows as numbers, of a CSV."""
+    lines = text.decode().splitlines()
+    return lines[0], [[float(cell) for cell in line.split(",")] for line in lines[1:]]
 
 
 def leave():
