@@ -282,7 +282,7 @@ TEST_P(State, ACancelledUpdateLeavesTheStateAsItWas) {
     EXPECT_EQ(log_sum_exps(state).size(), 2000u);
     return;
   }
-  // Too fast to be asked: then all the keys are in. (test_threads.cpp holds that a long call does ask.)
+  // Too fast to be asked: then all the keys are in. (test_progress.cpp holds that a long call does ask.)
   EXPECT_FALSE(same_bits(finished(state), want));
 }
 
