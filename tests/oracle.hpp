@@ -3,7 +3,7 @@
 // time. It shares no code with the library, not even with attnpool::reference, which is itself tested against it.
 #include <algorithm>
 #include <attnpool/range.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <cmath>
 #include <limits>

@@ -14,7 +14,7 @@
 #include <attnpool/pool_plan.hpp>
 #include <attnpool/range.hpp>
 #include <attnpool/reference.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/selection.hpp>
 #include <attnpool/state.hpp>
 #include <attnpool/variance.hpp>

@@ -58,18 +58,18 @@ auto view(Object&& object) {
 /// attnpool::pool into a new matrix [Q, V].
 template <class Queries, class Keys, class Values>
 RowMajorMatrix<typename Queries::Scalar> pool(const Queries& queries, const Keys& keys, const Values& values,
-                                              const Gaussian& score, const Options& options = {}) {
+                                              const Kernel& kernel, const Options& options = {}) {
   RowMajorMatrix<typename Queries::Scalar> out(queries.rows(), values.cols());
-  attnpool::pool<typename Queries::Scalar>(view(queries), view(keys), view(values), score, view(out), options);
+  attnpool::pool<typename Queries::Scalar>(view(queries), view(keys), view(values), kernel, view(out), options);
   return out;
 }
 
 /// attnpool::attention_weights into a new matrix [Q, K].
 template <class Queries, class Keys>
 RowMajorMatrix<typename Queries::Scalar> attention_weights(const Queries& queries, const Keys& keys,
-                                                           const Gaussian& score, const Options& options = {}) {
+                                                           const Kernel& kernel, const Options& options = {}) {
   RowMajorMatrix<typename Queries::Scalar> weights(queries.rows(), keys.rows());
-  attnpool::attention_weights<typename Queries::Scalar>(view(queries), view(keys), score, view(weights), options);
+  attnpool::attention_weights<typename Queries::Scalar>(view(queries), view(keys), kernel, view(weights), options);
   return weights;
 }
 

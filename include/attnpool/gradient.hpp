@@ -1,6 +1,6 @@
 #pragma once
 #include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <vector>
 
@@ -13,7 +13,7 @@ namespace attnpool {
 ///   d out / d w_p = sum_k p_k (v_k - out) ds_k/dw_p = -Cov_p(v, w_p delta_p^2),   delta_p = q_p - k_p
 /// (scalar w: delta^2 summed over dimensions). It is 0 at w = 0, NaN where out is NaN. Conditions and errors as pool().
 template <class T>
-void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
                    MatrixView<T> gradient, const Options& options = {});
 
 /// Squared error over all queries and value columns: half the sum (as in the book's chapter) or the mean.
@@ -31,7 +31,7 @@ struct LossAndGradient {
 /// prediction is NaN (they see no key) make the loss NaN. Sums over queries are in double, in a fixed order.
 template <class T>
 LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                              MatrixView<const T> targets, const Gaussian& score, Loss loss,
+                              MatrixView<const T> targets, const Kernel& kernel, Loss loss,
                               const Options& options = {});
 
 }  // namespace attnpool

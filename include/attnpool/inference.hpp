@@ -1,7 +1,7 @@
 #pragma once
 #include <attnpool/bootstrap.hpp>
 #include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/variance.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
@@ -80,8 +80,8 @@ struct FitSummary {
 class Inference {
  public:
   /// keys [K, D], values [K, V].
-  Inference(In<float> keys, In<float> values, const Gaussian& score, const InferenceOptions& options = {});
-  Inference(In<double> keys, In<double> values, const Gaussian& score, const InferenceOptions& options = {});
+  Inference(In<float> keys, In<float> values, const Kernel& kernel, const InferenceOptions& options = {});
+  Inference(In<double> keys, In<double> values, const Kernel& kernel, const InferenceOptions& options = {});
   ~Inference();
   Inference(Inference&&) noexcept;
   Inference& operator=(Inference&&) noexcept;

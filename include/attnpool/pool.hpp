@@ -1,6 +1,6 @@
 #pragma once
 #include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <string>
 
@@ -29,7 +29,7 @@ namespace attnpool {
 /// out[q,:] = sum_k p(q,k) * values[k,:],   p(q,:) = softmax_k(score(q,k)) over the keys in options.range.
 /// (Nadaraya 1964, Watson 1964; the softmax form is Zhang et al., Dive into Deep Learning, "Attention pooling".)
 template <class T>
-void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
           const Options& options = {});
 
 /// Many problems of one shape in one call. With Q = queries.rows / count and K = keys.rows / count, problem i is rows
@@ -37,16 +37,16 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, Matrix
 /// pool() of it alone (but for the exception above); options.range counts within a problem. Threads share the problems.
 /// options.report is not filled in.
 template <class T>
-void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
                 const Options& options = {});
 
 /// How pool() would go about this call and why. Errors as pool().
 template <class T>
-Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options = {});
+Explanation explain(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, const Options& options = {});
 
 /// explain().text()
 template <class T>
-std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options = {});
+std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, const Options& options = {});
 
 /// |out - exact| <= pool_error<T>(D, reach) * (max - min of the value column) + epsilon * max |value|, where exact is
 /// the real-number formula on the given floating-point inputs and reach the largest w[d] * |key - centre of the keys'
@@ -59,7 +59,7 @@ double pool_error(std::size_t dims, double reach);
 /// weights[q,k] = p(q,k), shape [Q, K]; keys outside options.range get exactly 0. Rows sum to 1 within
 /// (softmax_error + K / 4096) * epsilon.
 template <class T>
-void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
+void attention_weights(In<T> queries, In<T> keys, const Kernel& kernel, MatrixView<T> weights,
                        const Options& options = {});
 
 /// Average pooling: every row of out [Q, V] is the mean of values [K, V], summed in double.

@@ -1,7 +1,7 @@
 #pragma once
 #include <attnpool/gradient.hpp>
 #include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 
 /// The textbook functions: one thread, double (long double where stated) inside, two passes, no cleverness and no code
@@ -19,17 +19,17 @@ void log_sum_exp(In<T> scores, T* out);
 template <class T>
 void average_pool(In<T> values, MatrixView<T> out);
 template <class T>
-void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
           const Options& options = {});
 template <class T>
-void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
+void attention_weights(In<T> queries, In<T> keys, const Kernel& kernel, MatrixView<T> weights,
                        const Options& options = {});
 template <class T>
-void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
                    MatrixView<T> gradient, const Options& options = {});
 template <class T>
 LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                              MatrixView<const T> targets, const Gaussian& score, Loss loss,
+                              MatrixView<const T> targets, const Kernel& kernel, Loss loss,
                               const Options& options = {});
 
 }  // namespace attnpool::reference

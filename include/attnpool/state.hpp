@@ -1,6 +1,6 @@
 #pragma once
 #include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <vector>
@@ -16,7 +16,7 @@ template <class T>
 class PoolState {
  public:
   /// Copies queries [Q, D]. value_cols >= 1. Starts empty: m = -inf, l = 0.
-  PoolState(MatrixView<const T> queries, std::size_t value_cols, const Gaussian& score);
+  PoolState(MatrixView<const T> queries, std::size_t value_cols, const Kernel& kernel);
 
   /// Adds keys [K, D] with values [K, V]; K = 0 is allowed. options.range counts keys of this chunk.
   /// Strong guarantee: after an exception the state is as before.
@@ -36,7 +36,7 @@ class PoolState {
 
  private:
   std::size_t query_count_, dims_, value_cols_;
-  Gaussian score_;
+  Kernel kernel_;
   std::vector<T> queries_;
   std::vector<double> m_, l_, acc_;  // m_ in base two: l counts weights in units of 2^m
 };

@@ -40,9 +40,9 @@ void fill_row(const detail::RowKeys<T>& keys, const KeyRange& range, std::size_t
 }  // namespace
 
 template <class T>
-void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
+void attention_weights(In<T> queries, In<T> keys, const Kernel& kernel, MatrixView<T> weights,
                        const Options& options) {
-  detail::check_inputs<T>(queries, keys, score);
+  detail::check_inputs<T>(queries, keys, kernel);
   detail::check_view("weights", weights);
   detail::check_equal("weights", "rows", weights.rows, queries.rows, "queries");
   detail::check_equal("weights", "columns", weights.cols, keys.rows, "keys");
@@ -50,7 +50,7 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
   detail::check_no_overlap("weights", weights, "keys", keys);
   detail::check_unused(options, "attention_weights", detail::uses_range | detail::uses_key_weights);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
-  const detail::RowKeys<T> row_keys(keys, score, options.key_weights);
+  const detail::RowKeys<T> row_keys(keys, kernel, options.key_weights);
   const std::size_t dims = keys.cols, count = keys.rows;
   const int threads =
       detail::threads_for(options.threads, static_cast<double>(queries.rows) * static_cast<double>(count) *
@@ -69,7 +69,7 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
   });
 }
 
-template void attention_weights<float>(In<float>, In<float>, const Gaussian&, MatrixView<float>, const Options&);
-template void attention_weights<double>(In<double>, In<double>, const Gaussian&, MatrixView<double>, const Options&);
+template void attention_weights<float>(In<float>, In<float>, const Kernel&, MatrixView<float>, const Options&);
+template void attention_weights<double>(In<double>, In<double>, const Kernel&, MatrixView<double>, const Options&);
 
 }  // namespace attnpool

@@ -6,6 +6,7 @@
 #include <attnpool/gradient.hpp>
 #include <attnpool/inference.hpp>
 #include <attnpool/isa.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/selection.hpp>
 #include <string>
 
@@ -39,6 +40,12 @@ constexpr Name<FitStop> stops[] = {{FitStop::epochs, "epochs"},
                                    {FitStop::flat, "flat"}};
 constexpr Name<Isa> isas[] = {
     {Isa::scalar, "scalar"}, {Isa::sse2, "sse2"}, {Isa::avx2, "avx2"}, {Isa::avx512, "avx512"}, {Isa::neon, "neon"}};
+constexpr Name<KernelShape> shapes[] = {
+    {KernelShape::gaussian, "gaussian"},     {KernelShape::boxcar, "boxcar"},
+    {KernelShape::triangular, "triangular"}, {KernelShape::epanechnikov, "epanechnikov"},
+    {KernelShape::biweight, "biweight"},     {KernelShape::triweight, "triweight"},
+    {KernelShape::tricube, "tricube"},       {KernelShape::cosine, "cosine"},
+    {KernelShape::laplace, "laplace"},       {KernelShape::rational_quadratic, "rational_quadratic"}};
 constexpr Name<Loss> losses[] = {{Loss::half_sum, "half-sum"}, {Loss::mean, "mean"}};
 constexpr Name<Multiplier> multipliers[] = {{Multiplier::rademacher, "rademacher"}, {Multiplier::mammen, "mammen"}};
 constexpr Name<QueryStatus> statuses[] = {
@@ -76,6 +83,7 @@ const char* to_string(BootstrapBand band) noexcept { return name_of(bands, band)
 const char* to_string(Criterion criterion) noexcept { return name_of(criteria, criterion); }
 const char* to_string(FitStop stop) noexcept { return name_of(stops, stop); }
 const char* to_string(Isa isa) noexcept { return name_of(isas, isa); }
+const char* to_string(KernelShape shape) noexcept { return name_of(shapes, shape); }
 const char* to_string(Loss loss) noexcept { return name_of(losses, loss); }
 const char* to_string(Multiplier multiplier) noexcept { return name_of(multipliers, multiplier); }
 const char* to_string(QueryStatus status) noexcept { return name_of(statuses, status); }
@@ -98,6 +106,10 @@ Criterion from_string(std::string_view name) {
 template <>
 FitStop from_string(std::string_view name) {
   return value_of(stops, "stop", name);
+}
+template <>
+KernelShape from_string(std::string_view name) {
+  return value_of(shapes, "kernel", name);
 }
 template <>
 Loss from_string(std::string_view name) {

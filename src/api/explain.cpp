@@ -83,12 +83,12 @@ std::string grid_text(const detail::Resolution& r, bool trimmed) {
 }  // namespace
 
 template <class T>
-Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options) {
-  detail::check_inputs<T>(queries, keys, values, score);
+Explanation explain(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, const Options& options) {
+  detail::check_inputs<T>(queries, keys, values, kernel);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  const detail::PoolRequest<T> request{queries, keys, score, detail::Moments::none, options};
+  const detail::PoolRequest<T> request{queries, keys, kernel, detail::Moments::none, options};
   const detail::Choice choice = detail::choose(request, workspace, true);
   Explanation e;
   e.algorithm = choice.cost.algorithm;
@@ -101,7 +101,7 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& sco
   e.tolerance = detail::tolerance_of<T>(options);
   const bool sees_keys = !workspace.box.low.empty();
   for (std::size_t d = 0; d < keys.cols && sees_keys; ++d)
-    e.extent.push_back(2 * workspace.box.half(d) * std::abs(score.w_of(d)));
+    e.extent.push_back(2 * workspace.box.half(d) * std::abs(kernel.w_of(d)));
   for (const detail::Plan<T>& plan : detail::plans<T>()) {
     const auto same = [&](const detail::PlanCost& c) { return c.algorithm == plan.algorithm; };
     const auto found = std::find_if(choice.costs.begin(), choice.costs.end(), same);
@@ -128,13 +128,13 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Gaussian& sco
 }
 
 template <class T>
-std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, const Options& options) {
-  return explain<T>(queries, keys, values, score, options).text();
+std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, const Options& options) {
+  return explain<T>(queries, keys, values, kernel, options).text();
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                          \
-  template Explanation explain<T>(In<T>, In<T>, In<T>, const Gaussian&, const Options&); \
-  template std::string explain_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, const Options&);
+  template Explanation explain<T>(In<T>, In<T>, In<T>, const Kernel&, const Options&); \
+  template std::string explain_pool<T>(In<T>, In<T>, In<T>, const Kernel&, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

@@ -93,8 +93,8 @@ class GradientDescent {
   }
 
   LossAndGradient evaluate(const std::vector<double>& w) {
-    const Gaussian score(w);
-    return detail::loss_gradient<T>({keys_, keys_, score, detail::moments_of(score), inner_}, values_, options_.loss,
+    const Gaussian kernel(w);
+    return detail::loss_gradient<T>({keys_, keys_, kernel, detail::moments_of(kernel), inner_}, values_, options_.loss,
                                     workspace_);
   }
 

@@ -13,11 +13,11 @@ namespace {
 // d out[v] / d w_p = -Cov(v, w_p delta_p^2) under the weights. The routines sum the scaled square e_p = w_p^2 s^2
 // delta_p^2, s^2 = log2(e) / 2, so it is -Cov(v, e_p) / (w_p s^2); at w_p = 0 that is the limit 0.
 template <class T>
-double derivative(const detail::ScaledValues<T>& values, const KeyRange& range, const Gaussian& score,
+double derivative(const detail::ScaledValues<T>& values, const KeyRange& range, const Kernel& kernel,
                   const detail::QuerySums& q, std::size_t lane, std::size_t p, std::size_t v) {
   const double weight = q.weight(0, lane), mean = q.value(0, v, lane) / weight;
   if (!(weight > 0) || values.irregular(range, q.query(lane), v) != 0) return std::numeric_limits<double>::quiet_NaN();
-  const double w = score.w()[p];
+  const double w = kernel.w()[p];
   if (w == 0) return 0;
   const double covariance = q.value(1 + p, v, lane) / weight - mean * (q.weight(1 + p, lane) / weight);
   return -covariance * values.unit[v] / (w * detail::exponent_scale_squared);
@@ -26,13 +26,13 @@ double derivative(const detail::ScaledValues<T>& values, const KeyRange& range, 
 }  // namespace
 
 template <class T>
-void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
                    MatrixView<T> gradient, const Options& options) {
-  detail::check_inputs(queries, keys, values, score);
+  detail::check_inputs(queries, keys, values, kernel);
   detail::check_view("out", out);
   detail::check_equal("out", "rows", out.rows, queries.rows, "queries");
   detail::check_equal("out", "columns", out.cols, values.cols, "values");
-  const std::size_t parameters = score.w().size();
+  const std::size_t parameters = kernel.w().size();
   detail::check_view("gradient", gradient);
   detail::check_equal("gradient", "rows", gradient.rows, queries.rows, "queries");
   detail::check_equal("gradient", "columns", gradient.cols,
@@ -57,17 +57,17 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
         out(q.query(i), v) = static_cast<T>(mean[i]);
         for (std::size_t p = 0; p < parameters; ++p)
           gradient(q.query(i), p * values.cols + v) =
-              static_cast<T>(derivative(prepared, options.range, score, q, i, p, v));
+              static_cast<T>(derivative(prepared, options.range, kernel, q, i, p, v));
       }
     }
   };
-  detail::execute<T>({queries, keys, score, detail::moments_of(score), options}, workspace, sink);
+  detail::execute<T>({queries, keys, kernel, detail::moments_of(kernel), options}, workspace, sink);
 }
 
 template <class T>
 LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                              MatrixView<const T> targets, const Gaussian& score, Loss loss, const Options& options) {
-  detail::check_inputs(queries, keys, values, score);
+                              MatrixView<const T> targets, const Kernel& kernel, Loss loss, const Options& options) {
+  detail::check_inputs(queries, keys, values, kernel);
   detail::check_view("targets", targets);
   detail::check_equal("targets", "rows", targets.rows, queries.rows, "queries");
   detail::check_equal("targets", "columns", targets.cols, values.cols, "values");
@@ -77,7 +77,7 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  return detail::loss_gradient(detail::PoolRequest<T>{queries, keys, score, detail::moments_of(score), options},
+  return detail::loss_gradient(detail::PoolRequest<T>{queries, keys, kernel, detail::moments_of(kernel), options},
                                targets, loss, workspace);
 }
 
@@ -100,7 +100,7 @@ LossAndGradient detail::loss_gradient(const PoolRequest<T>& request, MatrixView<
         const double residual = mean[i] - static_cast<double>(targets(q.query(i), v));
         term[0] += residual * residual;
         for (std::size_t p = 0; p < parameters; ++p)
-          term[1 + p] += residual * derivative(values, request.options.range, request.score, q, i, p, v);
+          term[1 + p] += residual * derivative(values, request.options.range, request.kernel, q, i, p, v);
       }
     }
   };
@@ -116,9 +116,9 @@ LossAndGradient detail::loss_gradient(const PoolRequest<T>& request, MatrixView<
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                       \
-  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, MatrixView<T>, const Options&); \
+  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, MatrixView<T>, const Options&); \
   template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,               \
-                                         MatrixView<const T>, const Gaussian&, Loss, const Options&);
+                                         MatrixView<const T>, const Kernel&, Loss, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

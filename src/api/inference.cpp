@@ -22,11 +22,11 @@ std::vector<double> in_double(MatrixView<const float> x) {
 }
 
 template <class T>
-detail::WeightedRows checked_rows(MatrixView<const T> keys, MatrixView<const T> values, const Gaussian& score,
+detail::WeightedRows checked_rows(MatrixView<const T> keys, MatrixView<const T> values, const Kernel& kernel,
                                   const InferenceOptions& options) {
   detail::check_enum("variance", "Variance", options.variance);
   detail::check_view("keys", keys);
-  detail::check_inputs<T>(keys, keys, values, score);
+  detail::check_inputs<T>(keys, keys, values, kernel);
   return detail::weighted_rows<T>(keys, values, options.key_weights, "inference");
 }
 
@@ -57,10 +57,10 @@ void check_bootstrap(const BootstrapOptions& options, std::size_t rows) {
 
 }  // namespace
 
-Inference::Inference(In<float> keys, In<float> values, const Gaussian& score, const InferenceOptions& options)
-    : state_(new State{{checked_rows<float>(keys, values, score, options), score, options, keys.rows}, {}}) {}
-Inference::Inference(In<double> keys, In<double> values, const Gaussian& score, const InferenceOptions& options)
-    : state_(new State{{checked_rows<double>(keys, values, score, options), score, options, keys.rows}, {}}) {}
+Inference::Inference(In<float> keys, In<float> values, const Kernel& kernel, const InferenceOptions& options)
+    : state_(new State{{checked_rows<float>(keys, values, kernel, options), kernel, options, keys.rows}, {}}) {}
+Inference::Inference(In<double> keys, In<double> values, const Kernel& kernel, const InferenceOptions& options)
+    : state_(new State{{checked_rows<double>(keys, values, kernel, options), kernel, options, keys.rows}, {}}) {}
 Inference::~Inference() = default;
 Inference::Inference(Inference&&) noexcept = default;
 Inference& Inference::operator=(Inference&&) noexcept = default;

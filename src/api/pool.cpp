@@ -10,8 +10,8 @@
 namespace attnpool {
 
 template <class T>
-void detail::check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out) {
-  detail::check_inputs(queries, keys, values, score);
+void detail::check_pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out) {
+  detail::check_inputs(queries, keys, values, kernel);
   detail::check_view("out", out);
   detail::check_equal("out", "rows", out.rows, queries.rows, "queries");
   detail::check_equal("out", "columns", out.cols, values.cols, "values");
@@ -64,20 +64,20 @@ void detail::report_dense(const PoolRequest<T>& request, Workspace<T>& workspace
 }
 
 template <class T>
-void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
-  detail::check_pool<T>(queries, keys, values, score, out);
+void pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out, const Options& options) {
+  detail::check_pool<T>(queries, keys, values, kernel, out);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   detail::Workspace<T> workspace;
-  const detail::PoolRequest<T> request{queries, keys, score, detail::Moments::none, options};
+  const detail::PoolRequest<T> request{queries, keys, kernel, detail::Moments::none, options};
   if (detail::pool_few_queries<T>(request, values, out)) return detail::report_dense(request, workspace);
   workspace.prepare(values, options);
   detail::pool_with<T>(request, out, workspace);
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                             \
-  template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>); \
+  template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>); \
   template void detail::pool_with<T>(const PoolRequest<T>&, MatrixView<T>, Workspace<T>&);  \
-  template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);
+  template void pool<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

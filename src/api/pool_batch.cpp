@@ -10,10 +10,10 @@
 namespace attnpool {
 
 template <class T>
-void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
                 const Options& options) {
   if (count == 0) detail::bad_argument("count", "must be at least 1, got 0");
-  detail::check_pool<T>(queries, keys, values, score, out);
+  detail::check_pool<T>(queries, keys, values, kernel, out);
   detail::check_options(options, queries.rows, keys.rows, keys.cols);
   for (auto [name, rows] : {std::pair{"queries", queries.rows}, {"keys", keys.rows}})
     if (rows % count != 0)
@@ -38,7 +38,7 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
     if (!own.error_bounds.empty()) own.error_bounds = own.error_bounds.subspan(i * query_count, query_count);
     if (options.report) own.report = &reports[i];
     workspace.prepare(part(values, i), own);
-    detail::pool_with<T>({part(queries, i), part(keys, i), score, detail::Moments::none, own}, part(out, i), workspace);
+    detail::pool_with<T>({part(queries, i), part(keys, i), kernel, detail::Moments::none, own}, part(out, i), workspace);
   });
   if (!options.report) return;
   *options.report = reports.front();
@@ -48,9 +48,9 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
   }
 }
 
-template void pool_batch<float>(std::size_t, In<float>, In<float>, In<float>, const Gaussian&, MatrixView<float>,
+template void pool_batch<float>(std::size_t, In<float>, In<float>, In<float>, const Kernel&, MatrixView<float>,
                                 const Options&);
-template void pool_batch<double>(std::size_t, In<double>, In<double>, In<double>, const Gaussian&, MatrixView<double>,
+template void pool_batch<double>(std::size_t, In<double>, In<double>, In<double>, const Kernel&, MatrixView<double>,
                                  const Options&);
 
 }  // namespace attnpool

@@ -42,24 +42,24 @@ template <class T>
 PoolPlan<T>& PoolPlan<T>::operator=(PoolPlan&&) noexcept = default;
 
 template <class T>
-void PoolPlan<T>::pool(In<T> queries, const Gaussian& score, MatrixView<T> out, const Options& options) const {
-  detail::check_pool<T>(queries, state_->keys, state_->values, score, out);
+void PoolPlan<T>::pool(In<T> queries, const Kernel& kernel, MatrixView<T> out, const Options& options) const {
+  detail::check_pool<T>(queries, state_->keys, state_->values, kernel, out);
   const Options all = state_->completed(options, queries.rows);
   const std::lock_guard lock(state_->in_use);
-  detail::pool_with<T>({queries, state_->keys, score, detail::Moments::none, all}, out, state_->workspace);
+  detail::pool_with<T>({queries, state_->keys, kernel, detail::Moments::none, all}, out, state_->workspace);
 }
 
 template <class T>
-LossAndGradient PoolPlan<T>::leave_one_out(const Gaussian& score, Loss loss, bool with_gradient,
+LossAndGradient PoolPlan<T>::leave_one_out(const Kernel& kernel, Loss loss, bool with_gradient,
                                            const Options& options) const {
-  detail::check_dimensions(score, state_->keys.cols);
+  detail::check_dimensions(kernel, state_->keys.cols);
   detail::check_unused(options, "leave_one_out",
                        detail::uses_key_weights | detail::uses_algorithm | detail::uses_report);
   Options all = state_->completed(options, state_->keys.rows);
   all.range = KeyRange::all_but_self();
-  const detail::Moments moments = with_gradient ? detail::moments_of(score) : detail::Moments::none;
+  const detail::Moments moments = with_gradient ? detail::moments_of(kernel) : detail::Moments::none;
   const std::lock_guard lock(state_->in_use);
-  return detail::loss_gradient<T>({state_->keys, state_->keys, score, moments, all}, state_->values, loss,
+  return detail::loss_gradient<T>({state_->keys, state_->keys, kernel, moments, all}, state_->values, loss,
                                   state_->workspace);
 }
 

@@ -33,14 +33,14 @@ void check(const Options& options, const char* function, std::size_t query_count
 
 // Normalised weights of one query over all keys, 0 for those it does not see; all NaN if it sees none or is not finite.
 template <class T>
-std::vector<double> weights_of(In<T> queries, In<T> keys, const Gaussian& score, const Visible& visible) {
+std::vector<double> weights_of(In<T> queries, In<T> keys, const Kernel& kernel, const Visible& visible) {
   std::vector<double> p(keys.rows, -inf);
   double max = -inf;
   for (std::size_t k = 0; k < keys.rows; ++k) {
     if (!visible.contains(k)) continue;
     double s = std::log(visible.weight(k));
     for (std::size_t d = 0; d < keys.cols; ++d) {
-      const double u = score.w_of(d) * difference<T>(queries, keys, visible.q, k, d);
+      const double u = kernel.w_of(d) * difference<T>(queries, keys, visible.q, k, d);
       s -= u * u / 2;
     }
     p[k] = s;
@@ -118,22 +118,22 @@ void average_pool(In<T> values, MatrixView<T> out) {
 }
 
 template <class T>
-void pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out, const Options& options) {
+void pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out, const Options& options) {
   check(options, "reference::pool", queries.rows, keys.rows);
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const Visible visible{options, q, keys.rows};
-    const std::vector<double> p = weights_of<T>(queries, keys, score, visible);
+    const std::vector<double> p = weights_of<T>(queries, keys, kernel, visible);
     for (std::size_t v = 0; v < values.cols; ++v) out(q, v) = static_cast<T>(weighted_mean<T>(p, values, visible, v));
   }
 }
 
 template <class T>
-void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixView<T> weights,
+void attention_weights(In<T> queries, In<T> keys, const Kernel& kernel, MatrixView<T> weights,
                        const Options& options) {
   check(options, "reference::attention_weights", queries.rows, keys.rows);
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const Visible visible{options, q, keys.rows};
-    const std::vector<double> p = weights_of<T>(queries, keys, score, visible);
+    const std::vector<double> p = weights_of<T>(queries, keys, kernel, visible);
     bool sees_none = true;
     for (std::size_t k = 0; k < keys.rows; ++k) sees_none &= !visible.contains(k);
     for (std::size_t k = 0; k < keys.rows; ++k) weights(q, k) = sees_none ? T(0) : static_cast<T>(p[k]);
@@ -141,13 +141,13 @@ void attention_weights(In<T> queries, In<T> keys, const Gaussian& score, MatrixV
 }
 
 template <class T>
-void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out,
+void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
                    MatrixView<T> gradient, const Options& options) {
   check(options, "reference::pool_gradient", queries.rows, keys.rows);
-  const std::size_t parameters = score.w().size();
+  const std::size_t parameters = kernel.w().size();
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const Visible visible{options, q, keys.rows};
-    const std::vector<double> p = weights_of<T>(queries, keys, score, visible);
+    const std::vector<double> p = weights_of<T>(queries, keys, kernel, visible);
     for (std::size_t v = 0; v < values.cols; ++v) {
       const double mean = weighted_mean<T>(p, values, visible, v);
       out(q, v) = static_cast<T>(mean);
@@ -158,9 +158,9 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
           double square = 0;
           for (std::size_t d = 0; d < keys.cols; ++d) {
             const double delta = difference<T>(queries, keys, q, k, d);
-            if (score.is_scalar() || d == i) square += delta * delta;
+            if (kernel.is_scalar() || d == i) square += delta * delta;
           }
-          sum += p[k] * (static_cast<double>(values(k, v)) - mean) * -score.w()[i] * square;
+          sum += p[k] * (static_cast<double>(values(k, v)) - mean) * -kernel.w()[i] * square;
         }
         gradient(q, i * values.cols + v) = static_cast<T>(std::isfinite(mean) ? sum : nan);
       }
@@ -170,10 +170,10 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Gaussian& scor
 
 template <class T>
 LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                              MatrixView<const T> targets, const Gaussian& score, Loss loss, const Options& options) {
-  const std::size_t parameters = score.w().size(), cols = values.cols;
+                              MatrixView<const T> targets, const Kernel& kernel, Loss loss, const Options& options) {
+  const std::size_t parameters = kernel.w().size(), cols = values.cols;
   std::vector<T> out(queries.rows * cols), gradient(queries.rows * parameters * cols);
-  reference::pool_gradient<T>(queries, keys, values, score, {out.data(), queries.rows, cols},
+  reference::pool_gradient<T>(queries, keys, values, kernel, {out.data(), queries.rows, cols},
                               {gradient.data(), queries.rows, parameters * cols}, options);
   const double of_square = loss == Loss::mean ? 1 / static_cast<double>(out.size()) : 0.5;
   LossAndGradient result{0, std::vector<double>(parameters)};
@@ -192,11 +192,11 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   template void softmax<T>(In<T>, MatrixView<T>);                                                                     \
   template void log_sum_exp<T>(In<T>, T*);                                                                            \
   template void average_pool<T>(In<T>, MatrixView<T>);                                                                \
-  template void pool<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                         \
-  template void attention_weights<T>(In<T>, In<T>, const Gaussian&, MatrixView<T>, const Options&);                   \
-  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Gaussian&, MatrixView<T>, MatrixView<T>, const Options&); \
+  template void pool<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, const Options&);                         \
+  template void attention_weights<T>(In<T>, In<T>, const Kernel&, MatrixView<T>, const Options&);                   \
+  template void pool_gradient<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, MatrixView<T>, const Options&); \
   template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,               \
-                                         MatrixView<const T>, const Gaussian&, Loss, const Options&);
+                                         MatrixView<const T>, const Kernel&, Loss, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

@@ -32,12 +32,12 @@ void merge_into(double& m, double& l, double* acc, double m2, double l2, const d
 }  // namespace
 
 template <class T>
-PoolState<T>::PoolState(MatrixView<const T> queries, std::size_t value_cols, const Gaussian& score)
-    : query_count_(queries.rows), dims_(queries.cols), value_cols_(value_cols), score_(score) {
+PoolState<T>::PoolState(MatrixView<const T> queries, std::size_t value_cols, const Kernel& kernel)
+    : query_count_(queries.rows), dims_(queries.cols), value_cols_(value_cols), kernel_(kernel) {
   detail::check_view("queries", queries);
   detail::check_positive("queries", "column", queries.cols);
   detail::check_positive("value_cols", "column", value_cols);
-  detail::check_dimensions(score, queries.cols);
+  detail::check_dimensions(kernel, queries.cols);
   queries_.resize(detail::checked_product("queries", query_count_, dims_));
   for (std::size_t q = 0; q < query_count_; ++q)
     std::copy(queries.row(q), queries.row(q) + dims_, queries_.data() + q * dims_);
@@ -58,7 +58,7 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
   detail::check_unused(used, "PoolState::update", detail::uses_range | detail::uses_key_weights);
   detail::check_options(options, query_count_, keys.rows, dims_);
   if (keys.rows == 0) return;
-  PoolState chunk(MatrixView<const T>(queries_.data(), query_count_, dims_), value_cols_, score_);
+  PoolState chunk(MatrixView<const T>(queries_.data(), query_count_, dims_), value_cols_, kernel_);
   detail::ScaledValues<T> prepared;
   prepared.prepare(values, options.key_weights);
   prepared.pack();
@@ -77,7 +77,7 @@ void PoolState<T>::update(MatrixView<const T> keys, MatrixView<const T> values, 
       }
     }
   };
-  detail::run_dense<T>({queries, keys, score_, detail::Moments::none, options}, prepared, workspace, sink);
+  detail::run_dense<T>({queries, keys, kernel_, detail::Moments::none, options}, prepared, workspace, sink);
   merge(chunk);
 }
 
@@ -88,7 +88,7 @@ void PoolState<T>::merge(const PoolState& other) {
                                       detail::to_string(dims_) + ", got " + detail::to_string(other.query_count_) +
                                       " x " + detail::to_string(other.dims_));
   detail::check_equal("other", "value columns", other.value_cols_, value_cols_, "this state");
-  if (other.score_.w() != score_.w()) detail::bad_argument("other", "has another w");
+  if (other.kernel_.w() != kernel_.w()) detail::bad_argument("other", "has another w");
   const auto same = [](T a, T b) { return a == b || (std::isnan(a) && std::isnan(b)); };
   if (!std::equal(queries_.begin(), queries_.end(), other.queries_.begin(), same))
     detail::bad_argument("other", "has other queries");

@@ -8,7 +8,7 @@ namespace attnpool::detail {
 
 // The checks of pool() on its views.
 template <class T>
-void check_pool(In<T> queries, In<T> keys, In<T> values, const Gaussian& score, MatrixView<T> out);
+void check_pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out);
 
 // pool() with a workspace that has been prepared for its values.
 template <class T>

@@ -48,26 +48,26 @@ void check_positive(const char* name, const char* what, std::size_t got) {
   if (got == 0) bad_argument(name, std::string("must have at least one ") + what + ", got 0");
 }
 
-void check_dimensions(const Gaussian& score, std::size_t dims) {
-  if (!score.is_scalar() && score.w().size() != dims)
+void check_dimensions(const Kernel& kernel, std::size_t dims) {
+  if (!kernel.is_scalar() && kernel.w().size() != dims)
     bad_argument(
-        "w", "must have 1 entry or one per dimension = " + to_string(dims) + ", got " + to_string(score.w().size()));
+        "w", "must have 1 entry or one per dimension = " + to_string(dims) + ", got " + to_string(kernel.w().size()));
 }
 
 template <class T>
-void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score) {
+void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, const Kernel& kernel) {
   check_view("queries", queries);
   check_view("keys", keys);
   check_positive("keys", "row", keys.rows);
   check_positive("keys", "column", keys.cols);
   check_equal("queries", "columns", queries.cols, keys.cols, "keys");
-  check_dimensions(score, keys.cols);
+  check_dimensions(kernel, keys.cols);
 }
 
 template <class T>
 void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                  const Gaussian& score) {
-  check_inputs(queries, keys, score);
+                  const Kernel& kernel) {
+  check_inputs(queries, keys, kernel);
   check_view("values", values);
   check_positive("values", "column", values.cols);
   check_equal("values", "rows", values.rows, keys.rows, "keys");
@@ -77,8 +77,8 @@ void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixV
   template void check_view(const char*, MatrixView<T>);                                         \
   template void check_view(const char*, MatrixView<const T>);                                   \
   template void check_no_overlap(const char*, MatrixView<T>, const char*, MatrixView<const T>); \
-  template void check_inputs(MatrixView<const T>, MatrixView<const T>, const Gaussian&);        \
-  template void check_inputs(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, const Gaussian&);
+  template void check_inputs(MatrixView<const T>, MatrixView<const T>, const Kernel&);        \
+  template void check_inputs(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, const Kernel&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)
 

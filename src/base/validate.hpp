@@ -1,7 +1,7 @@
 #pragma once
 // Every check on arguments, made before anything is written or any thread starts. All throw std::invalid_argument
 // naming the argument and the value.
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <string>
@@ -32,15 +32,15 @@ void check_equal(const char* name, const char* what, std::size_t got, std::size_
 // "name: must have at least one row/column"
 void check_positive(const char* name, const char* what, std::size_t got);
 
-void check_dimensions(const Gaussian& score, std::size_t dims);
+void check_dimensions(const Kernel& kernel, std::size_t dims);
 
 // queries [Q, D], keys [K, D] with D, K >= 1, a score for D dimensions.
 template <class T>
-void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, const Gaussian& score);
+void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, const Kernel& kernel);
 // and values [K, V], V >= 1.
 template <class T>
 void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixView<const T> values,
-                  const Gaussian& score);
+                  const Kernel& kernel);
 
 // rows * cols, refused if it does not fit.
 std::size_t checked_product(const char* name, std::size_t a, std::size_t b);

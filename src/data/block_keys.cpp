@@ -21,7 +21,7 @@ T saturate(double x) {
 }  // namespace
 
 template <class T>
-void BlockKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, bool may_use_product) {
+void BlockKeys<T>::prepare(MatrixView<const T> in, const Kernel& kernel, bool may_use_product) {
   count = in.rows;
   dims = in.cols;
   form = DistanceForm::scaled;
@@ -30,7 +30,7 @@ void BlockKeys<T>::prepare(MatrixView<const T> in, const Gaussian& score, bool m
   scale.resize(dims);
   extent.resize(dims);
   for (std::size_t d = 0; d < dims; ++d) {
-    scale[d] = scale_of(score, d);
+    scale[d] = scale_of(kernel, d);
     if (!(box.half(d) * scale[d] <= scaled_reach)) form = DistanceForm::raw;
   }
   raw_scale.resize(form == DistanceForm::raw ? dims : 0);

@@ -1,5 +1,5 @@
 #pragma once
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <vector>
@@ -32,7 +32,7 @@ struct BlockKeys {
   std::vector<T> raw_scale;    // [dims], raw form
   std::vector<T> norms;        // [count], product form
 
-  void prepare(MatrixView<const T> keys, const Gaussian& score, bool may_use_product);
+  void prepare(MatrixView<const T> keys, const Kernel& kernel, bool may_use_product);
 };
 
 }  // namespace attnpool::detail

@@ -19,13 +19,13 @@ constexpr double farthest = sizeof(S) == sizeof(float) ? 0x1p60 : 0x1p500;
 
 template <class S>
 template <class T>
-RowKeys<S>::RowKeys(MatrixView<const T> in, const Gaussian& score, std::span<const double> key_weights)
+RowKeys<S>::RowKeys(MatrixView<const T> in, const Kernel& kernel, std::span<const double> key_weights)
     : count(in.rows), dims(in.cols) {
   BoundingBox<T> box;
   enclose_keys(box, in);
   constexpr int largest_size = sizeof(S) == sizeof(float) ? 50 : 480;
   for (std::size_t d = 0; d < dims; ++d) {
-    const double s = scale_of(score, d);
+    const double s = scale_of(kernel, d);
     int exponent = s > 0 ? std::ilogb(s) : 0;
     const double rest = std::ldexp(s, -exponent), size = std::max(std::abs(box.low[d]), std::abs(box.high[d]));
     // So large that the nearest key has all the weight whatever the scale, while squares would overflow.
@@ -51,8 +51,8 @@ S RowKeys<S>::coordinate(double x, std::size_t d) const {
 
 template struct RowKeys<float>;
 template struct RowKeys<double>;
-template RowKeys<float>::RowKeys(MatrixView<const float>, const Gaussian&, std::span<const double>);
-template RowKeys<double>::RowKeys(MatrixView<const float>, const Gaussian&, std::span<const double>);
-template RowKeys<double>::RowKeys(MatrixView<const double>, const Gaussian&, std::span<const double>);
+template RowKeys<float>::RowKeys(MatrixView<const float>, const Kernel&, std::span<const double>);
+template RowKeys<double>::RowKeys(MatrixView<const float>, const Kernel&, std::span<const double>);
+template RowKeys<double>::RowKeys(MatrixView<const double>, const Kernel&, std::span<const double>);
 
 }  // namespace attnpool::detail

@@ -1,5 +1,5 @@
 #pragma once
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <limits>
@@ -25,7 +25,7 @@ struct RowKeys {
   std::vector<S> mantissa;
 
   template <class T>
-  RowKeys(MatrixView<const T> keys, const Gaussian& score, std::span<const double> key_weights);
+  RowKeys(MatrixView<const T> keys, const Kernel& kernel, std::span<const double> key_weights);
 
   S coordinate(double x, std::size_t d) const;
   bool is_weighted() const { return !bias.empty(); }

@@ -28,7 +28,7 @@ class Bootstrap {
  public:
   Bootstrap(const BootstrapSource& source, const BootstrapOptions& options)
       : data_(source.data),
-        score_(source.score),
+        kernel_(source.kernel),
         values_workspace_(source.workspace),
         values_(source.workspace.values),
         given_(options),
@@ -65,7 +65,7 @@ class Bootstrap {
 
  private:
   const WeightedRows& data_;
-  const Gaussian& score_;
+  const Kernel& kernel_;
   Workspace<double>& values_workspace_;
   const ScaledValues<double>& values_;
   const BootstrapOptions& given_;
@@ -95,7 +95,7 @@ class Bootstrap {
       options.progress = [this](double fraction) {
         return given_.progress((static_cast<double>(passes_done_) + fraction) / static_cast<double>(pass_count_));
       };
-    pass_.run({queries, data_.key_view(), score_, Moments::none, options}, workspace);
+    pass_.run({queries, data_.key_view(), kernel_, Moments::none, options}, workspace);
     ++passes_done_;
     if (options.progress && !options.progress(0)) throw Cancelled("cancelled by the progress callback");
   }

@@ -12,7 +12,7 @@ namespace attnpool::detail {
 // What is resampled, and how its passes are made.
 struct BootstrapSource {
   const WeightedRows& data;
-  const Gaussian& score;
+  const Kernel& kernel;
   const Options& options;  // algorithm, tolerance, threads and the key weights of data
   const Residuals& residuals;
   Workspace<double>& workspace;  // prepared for the values, which are its first columns

@@ -10,15 +10,15 @@ namespace attnpool::detail {
 
 constexpr std::size_t keys_per_block = 16, queries_per_task = 4096;
 
-NearestDistance::NearestDistance(MatrixView<const double> keys, const Gaussian& score) : keys_(keys) {
-  for (std::size_t d = 0; d < keys.cols; ++d) scale_.push_back(std::abs(score.w_of(d)));
+NearestDistance::NearestDistance(MatrixView<const double> keys, const Kernel& kernel) : keys_(keys) {
+  for (std::size_t d = 0; d < keys.cols; ++d) scale_.push_back(std::abs(kernel.w_of(d)));
   if (keys.cols == 1) {
     sorted_.assign(keys.data, keys.data + keys.rows);
     std::sort(sorted_.begin(), sorted_.end());
   } else {
     BoundingBox<double> box;
     enclose_keys(box, keys);
-    tree_.build(keys, box, score, keys_per_block);
+    tree_.build(keys, box, kernel, keys_per_block);
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // The distance of queries to the nearest key.
 #include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <vector>
 
@@ -12,7 +12,7 @@ namespace attnpool::detail {
 class NearestDistance {
  public:
   // keys must outlive this object.
-  NearestDistance(MatrixView<const double> keys, const Gaussian& score);
+  NearestDistance(MatrixView<const double> keys, const Kernel& kernel);
   // In bandwidths, [queries]; NaN for a query that is not finite.
   std::vector<double> operator()(MatrixView<const double> queries, int threads, const Progress& progress) const;
 

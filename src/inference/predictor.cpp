@@ -26,18 +26,18 @@ Progress part_of(const Progress& progress, double begin, double end) {
   return [&progress, begin, end](double fraction) { return progress(begin + (end - begin) * fraction); };
 }
 
-Gaussian narrowed(const Gaussian& score) {
-  std::vector<double> w = score.w();
+Gaussian narrowed(const Kernel& kernel) {
+  std::vector<double> w = kernel.w();
   for (double& x : w) x *= std::sqrt(2.0);
   return Gaussian(w);
 }
 
 }  // namespace
 
-Predictor::Predictor(WeightedRows rows, const Gaussian& given, const InferenceOptions& from, std::size_t all_rows)
+Predictor::Predictor(WeightedRows rows, const Kernel& given, const InferenceOptions& from, std::size_t all_rows)
     : data(std::move(rows)),
-      score(given),
-      narrow_score(narrowed(given)),
+      kernel(given),
+      narrow_kernel(narrowed(given)),
       variance(from.variance),
       caller_rows(all_rows) {
   options.algorithm = from.algorithm, options.tolerance = from.tolerance, options.threads = from.threads;
@@ -45,7 +45,7 @@ Predictor::Predictor(WeightedRows rows, const Gaussian& given, const InferenceOp
   options.key_weights = data.weights;
   check_options(options, 0, data.rows, data.dims);
   workspace.prepare(data.value_view(), options);
-  found = residuals_of(data, score, options, workspace);
+  found = residuals_of(data, kernel, options, workspace);
   if (options.progress && !options.progress(1)) throw Cancelled("cancelled by the progress callback");
   options.progress = {};
   summary = found.summary;
@@ -125,7 +125,7 @@ Prediction Predictor::predict(MatrixView<const double> queries, const Prediction
 }
 
 BootstrapResult Predictor::bootstrap(MatrixView<const double> queries, const BootstrapOptions& given) {
-  return detail::bootstrap({data, score, options, found, workspace}, queries, given);
+  return detail::bootstrap({data, kernel, options, found, workspace}, queries, given);
 }
 
 template <class Part>
@@ -137,8 +137,8 @@ void Predictor::predict_chunk(Prediction& out, MatrixView<const double> queries,
   narrow_options.progress = progress(0.5, 1);
   if (given.error_bounds) wide_options.report = narrow_options.report = &report;
   narrow_options.key_weights = squared_weights;
-  wide.run({queries, data.key_view(), score, given.slopes ? Moments::first : Moments::none, wide_options}, workspace);
-  narrow.run({queries, data.key_view(), narrow_score, given.slopes ? Moments::both : Moments::none, narrow_options},
+  wide.run({queries, data.key_view(), kernel, given.slopes ? Moments::first : Moments::none, wide_options}, workspace);
+  narrow.run({queries, data.key_view(), narrow_kernel, given.slopes ? Moments::both : Moments::none, narrow_options},
              narrow_workspace);
   const std::size_t tasks = (queries.rows + queries_per_task - 1) / queries_per_task;
   const double operations = 300.0 * static_cast<double>(queries.rows);
@@ -166,7 +166,7 @@ void Predictor::fill_in_status(Prediction& out, MatrixView<const double> queries
     open_queries.insert(open_queries.end(), queries.row(q), queries.row(q) + data.dims);
   }
   if (open.empty()) return;
-  if (!nearest) nearest.emplace(data.key_view(), score);
+  if (!nearest) nearest.emplace(data.key_view(), kernel);
   const std::vector<double> distance = (*nearest)({open_queries.data(), open.size(), data.dims}, options.threads, {});
   for (std::size_t i = 0; i < open.size(); ++i) {
     const std::size_t q = first + open[i];
@@ -232,7 +232,7 @@ void Predictor::fill_in_slopes(Prediction& out, MatrixView<const double> queries
   const auto& values = workspace.values;
   for (std::size_t d = 0; d < data.dims; ++d) {
     const std::size_t at = q * data.dims + d;
-    const double w = std::abs(score.w_of(d)), factor = w / s;
+    const double w = std::abs(kernel.w_of(d)), factor = w / s;
     const auto place = [&](const QueryPass& pass) {
       return std::isnan(pass.origin[at]) ? queries(q, d) : pass.origin[at];
     };

@@ -14,7 +14,7 @@ namespace attnpool::detail {
 class Predictor {
  public:
   // all_rows: of the caller, those of weight 0 among them.
-  Predictor(WeightedRows rows, const Gaussian& score, const InferenceOptions& options, std::size_t all_rows);
+  Predictor(WeightedRows rows, const Kernel& kernel, const InferenceOptions& options, std::size_t all_rows);
   Prediction predict(MatrixView<const double> queries, const PredictionOptions& options);
   BootstrapResult bootstrap(MatrixView<const double> queries, const BootstrapOptions& options);
 
@@ -24,7 +24,7 @@ class Predictor {
 
  private:
   WeightedRows data;
-  Gaussian score, narrow_score;
+  Kernel kernel, narrow_kernel;
   Variance variance;
   Options options;  // of the passes: algorithm, tolerance, threads
   std::size_t caller_rows = 0;

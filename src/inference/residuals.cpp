@@ -60,7 +60,7 @@ FitSummary summary_of(const WeightedRows& data, const Residuals& r) {
 
 }  // namespace
 
-Residuals residuals_of(const WeightedRows& data, const Gaussian& score, Options options, Workspace<double>& workspace) {
+Residuals residuals_of(const WeightedRows& data, const Kernel& kernel, Options options, Workspace<double>& workspace) {
   options.range = KeyRange::all_but_self();
   options.key_weights = data.weights;
   Residuals result;
@@ -78,7 +78,7 @@ Residuals residuals_of(const WeightedRows& data, const Gaussian& score, Options 
     for (std::size_t i = 0; i < q.count; ++i)
       result.rest[q.query(i)] = rest_of(q.weight(0, i), q.reference, data.weight(q.query(i)));
   };
-  execute<double>({data.key_view(), data.key_view(), score, Moments::none, options}, workspace, sink);
+  execute<double>({data.key_view(), data.key_view(), kernel, Moments::none, options}, workspace, sink);
   result.summary = summary_of(data, result);
   return result;
 }

@@ -15,7 +15,7 @@ struct Residuals {
 };
 
 // workspace must have been prepared for the values of data. Uses the algorithm, tolerance, threads and progress of options.
-Residuals residuals_of(const WeightedRows& data, const Gaussian& score, Options options, Workspace<double>& workspace);
+Residuals residuals_of(const WeightedRows& data, const Kernel& kernel, Options options, Workspace<double>& workspace);
 
 // The square roots of what Variance (other than local) counts each row for, [rows][cols].
 std::vector<double> variance_terms(const Residuals& residuals, Variance variance);

@@ -35,7 +35,7 @@ std::vector<std::uint32_t> sorted_indices(std::vector<std::uint64_t> numbers) {
 }  // namespace
 
 template <class T>
-void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, const Gaussian& score, std::size_t block) {
+void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, const Kernel& kernel, std::size_t block) {
   count_ = points.rows;
   dims_ = points.cols;
   block_ = block;
@@ -45,7 +45,7 @@ void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, con
   std::vector<double> extent(dims_);
   for (std::size_t d = 0; d < dims_; ++d) {
     longest[d] = d;
-    extent[d] = box.half(d) * std::abs(score.w_of(d));
+    extent[d] = box.half(d) * std::abs(kernel.w_of(d));
   }
   std::stable_sort(longest.begin(), longest.end(), [&](std::size_t a, std::size_t b) { return extent[a] > extent[b]; });
   longest.resize(std::min<std::size_t>(dims_, 8));
@@ -54,7 +54,7 @@ void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, con
   std::vector<std::uint64_t> morton(count_, 0);
   for (std::size_t i = 0; i < longest.size(); ++i) {
     const std::size_t d = longest[i], turn = longest.size() - 1 - i;
-    const double middle = box.middle(d), scale = std::abs(score.w_of(d));
+    const double middle = box.middle(d), scale = std::abs(kernel.w_of(d));
     for (std::size_t k = 0; k < count_; ++k) {
       const double x = ((static_cast<double>(points(k, d)) / 2 - middle / 2) * scale / half + 0.5) * cells;
       const auto cell = static_cast<std::uint64_t>(x > 0 ? std::min(x, cells - 1) : 0);
@@ -172,7 +172,7 @@ void BlockTree::select(const double* low, const double* high, const double* scal
   }
 }
 
-template void BlockTree::build(MatrixView<const float>, const BoundingBox<float>&, const Gaussian&, std::size_t);
-template void BlockTree::build(MatrixView<const double>, const BoundingBox<double>&, const Gaussian&, std::size_t);
+template void BlockTree::build(MatrixView<const float>, const BoundingBox<float>&, const Kernel&, std::size_t);
+template void BlockTree::build(MatrixView<const double>, const BoundingBox<double>&, const Kernel&, std::size_t);
 
 }  // namespace attnpool::detail

@@ -1,5 +1,5 @@
 #pragma once
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace attnpool::detail {
 class BlockTree {
  public:
   template <class T>
-  void build(MatrixView<const T> points, const BoundingBox<T>& box, const Gaussian& score, std::size_t block);
+  void build(MatrixView<const T> points, const BoundingBox<T>& box, const Kernel& kernel, std::size_t block);
 
   // Key weights > 0 of the points in order(), or empty.
   void weigh(std::span<const double> key_weights);

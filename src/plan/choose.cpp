@@ -96,7 +96,7 @@ void answer_rest(const PoolRequest<T>& request, Workspace<T>& workspace, const s
   AlignedVector<T> rows(rest.size() * dims);
   for (std::size_t i = 0; i < rest.size(); ++i) std::copy_n(request.queries.row(rest[i]), dims, rows.data() + i * dims);
   const PoolRequest<T> of_rest{
-      {rows.data(), rest.size(), dims}, request.keys, request.score, request.moments, request.options};
+      {rows.data(), rest.size(), dims}, request.keys, request.kernel, request.moments, request.options};
   plan_of<T>(plan_for_the_rest(request, workspace, rest.size())).run(of_rest, workspace, {}, sink, &rest);
 }
 
@@ -120,7 +120,7 @@ double dense_error(const PoolRequest<T>& full, Workspace<T>& workspace) {
   if (full.keys.rows == 0) return 0;
   if (request.keys.rows > 0) workspace.compute_box(request);
   for (std::size_t d = 0; d < request.keys.cols && request.keys.rows > 0; ++d)
-    reach = std::max(reach, workspace.box.half(d) * std::abs(request.score.w_of(d)));
+    reach = std::max(reach, workspace.box.half(d) * std::abs(request.kernel.w_of(d)));
   return pool_error<T>(request.keys.cols, reach) + 2 * static_cast<double>(std::numeric_limits<T>::epsilon());
 }
 

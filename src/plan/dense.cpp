@@ -317,13 +317,13 @@ struct DensePlan {
 template <class T>
 void run_dense(const PoolRequest<T>& request, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
                const Sink& sink, const Selection* selection) {
-  workspace.keys.prepare(request.keys, request.score, request.moments == Moments::none);
+  workspace.keys.prepare(request.keys, request.kernel, request.moments == Moments::none);
   if (request.queries.rows > 0) DensePlan<T>{request, values, workspace, sink, selection}.run();
 }
 
 template <class T>
 DenseOutline outline_dense(const PoolRequest<T>& request, const ScaledValues<T>& values, DenseWorkspace<T>& workspace) {
-  workspace.keys.prepare(request.keys, request.score, true);
+  workspace.keys.prepare(request.keys, request.kernel, true);
   if (request.queries.rows == 0) return {};
   const Sink none;
   return DensePlan<T>{request, values, workspace, none, nullptr}.outline();

@@ -32,7 +32,7 @@ bool pool_few_queries(const PoolRequest<T>& request, MatrixView<const T> values,
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   std::vector<T> scale, query_copy;
   for (std::size_t d = 0; d < dims; ++d) {
-    const double s = scale_of(request.score, d);
+    const double s = scale_of(request.kernel, d);
     if (s > largest) return false;
     scale.push_back(static_cast<T>(s));
   }

@@ -56,7 +56,7 @@ template <class T>
 NearestSolver<T>::NearestSolver(const PoolRequest<T>& request, const ScaledValues<T>& values)
     : queries_(request.queries),
       raw_keys_(request.keys),
-      keys_(request.keys, request.score, values.key_weights()),
+      keys_(request.keys, request.kernel, values.key_weights()),
       values_(values),
       moments_(request.moments),
       with_bounds_(request.wants_bounds()),

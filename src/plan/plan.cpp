@@ -71,8 +71,8 @@ template <class T>
 std::vector<std::uint32_t> carry_out_pruned(const PoolRequest<T>& request, Workspace<T>& workspace, const PlanCost&,
                                             const Sink& sink, const std::vector<std::uint32_t>* subset) {
   workspace.values.pack();
-  if (!workspace.has_pruned || !suits(workspace.pruned, request.score, request.keys.cols))
-    prepare_pruned(request.keys, workspace.values, request.score, workspace.pruned);
+  if (!workspace.has_pruned || !suits(workspace.pruned, request.kernel, request.keys.cols))
+    prepare_pruned(request.keys, workspace.values, request.kernel, workspace.pruned);
   workspace.has_pruned = true;
   run_pruned(request, workspace.pruned, sink, subset);
   return {};
@@ -89,7 +89,7 @@ PlanCost grid_cost(const CostInput<T>& in) {
   PlanCost c{.algorithm = Algorithm::grid, .error = in.tolerance};
   if (!can_number(in.request)) return c;
   c.resolution = choose_resolution({.region = in.workspace.region,
-                                    .score = in.request.score,
+                                    .kernel = in.request.kernel,
                                     .moments = in.request.moments,
                                     .tolerance = in.tolerance,
                                     .key_count = in.request.keys.rows,
@@ -104,7 +104,7 @@ PlanCost grid_cost(const CostInput<T>& in) {
   if (!c.possible) {
     double reach = 0;
     for (std::size_t d = 0; d < in.request.keys.cols; ++d)
-      reach = std::max(reach, in.workspace.box.half(d) * std::abs(in.request.score.w_of(d)));
+      reach = std::max(reach, in.workspace.box.half(d) * std::abs(in.request.kernel.w_of(d)));
     c.problem = "would need " + to_string(std::ceil(c.resolution.boxes)) + " boxes, too many: keys reach " +
                 to_string(std::round(reach)) + " bandwidths from their centre";
   }
@@ -117,7 +117,7 @@ std::vector<std::uint32_t> carry_out_grid(const PoolRequest<T>& request, Workspa
   const int threads = threads_for(
       request.options.threads,
       cost::grid_operations(static_cast<double>(request.queries.rows), static_cast<double>(request.keys.rows)));
-  workspace.grid.build(request.keys, workspace.values, workspace.region, request.score, request.moments, cost.error,
+  workspace.grid.build(request.keys, workspace.values, workspace.region, request.kernel, request.moments, cost.error,
                        cost.resolution.width, threads);
   return workspace.grid.answer(request, workspace.values, threads, sink);
 }

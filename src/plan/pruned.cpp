@@ -15,8 +15,8 @@ void gather_rows(MatrixView<const T> from, const std::vector<std::uint32_t>& ord
   for (std::size_t i = 0; i < order.size(); ++i) std::copy_n(from.row(order[i]), from.cols, to.data() + i * from.cols);
 }
 
-std::vector<double> shape_of(const Gaussian& score, std::size_t dims) {
-  std::vector<double> shape = scales_of(score, dims);
+std::vector<double> shape_of(const Kernel& kernel, std::size_t dims) {
+  std::vector<double> shape = scales_of(kernel, dims);
   for (double& scale : shape) scale = std::clamp(std::log2(scale), -2000.0, 2000.0);  // -inf where w is 0
   return shape;
 }
@@ -24,8 +24,8 @@ std::vector<double> shape_of(const Gaussian& score, std::size_t dims) {
 }  // namespace
 
 template <class T>
-bool suits(const PrunedWorkspace<T>& workspace, const Gaussian& score, std::size_t dims) {
-  const std::vector<double> shape = shape_of(score, dims);
+bool suits(const PrunedWorkspace<T>& workspace, const Kernel& kernel, std::size_t dims) {
+  const std::vector<double> shape = shape_of(kernel, dims);
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (std::size_t d = 0; d < dims; ++d) {
     low = std::min(low, shape[d] - workspace.shape[d]);
@@ -35,7 +35,7 @@ bool suits(const PrunedWorkspace<T>& workspace, const Gaussian& score, std::size
 }
 
 template <class T>
-void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, const Gaussian& score,
+void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, const Kernel& kernel,
                     PrunedWorkspace<T>& workspace) {
   // Keys of weight 0 are left out.
   std::vector<std::uint32_t> seen;
@@ -49,8 +49,8 @@ void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, con
   }
   BoundingBox<T> box;
   if (!seen.empty()) box.enclose(points);
-  workspace.tree.build(points, box, score, tile_keys);
-  workspace.shape = shape_of(score, keys.cols);
+  workspace.tree.build(points, box, kernel, tile_keys);
+  workspace.shape = shape_of(kernel, keys.cols);
   std::vector<std::uint32_t> order = workspace.tree.order();
   gather_rows(points, order, workspace.keys);
   for (std::uint32_t& k : order) k = seen[k];
@@ -67,14 +67,14 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
   BoundingBox<T> box;
   box.enclose(request.queries);  // a query that is not finite may lie anywhere in the order
   BlockTree queries;
-  queries.build(request.queries, box, request.score, query_block);
+  queries.build(request.queries, box, request.kernel, query_block);
   std::vector<std::uint32_t> caller_indices = queries.order();
   gather_rows(request.queries, caller_indices, workspace.queries);
   if (subset)
     for (std::uint32_t& index : caller_indices) index = (*subset)[index];
 
   const MatrixView<const T> ordered{workspace.queries.data(), request.queries.rows, dims};
-  const std::vector<double> scale = scales_of(request.score, dims);
+  const std::vector<double> scale = scales_of(request.kernel, dims);
   const double left_out =
       request.negligible > 0 ? request.negligible : static_cast<double>(std::numeric_limits<T>::epsilon());
   const double margin = std::log2(static_cast<double>(request.keys.rows)) + 2 - std::log2(left_out);
@@ -95,13 +95,13 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
     workspace.tree.select(low.data(), high.data(), scale.data(), margin, leaves_one_out, runs);
   };
   const MatrixView<const T> keys{workspace.keys.data(), workspace.values.count, dims};
-  run_dense<T>({ordered, keys, request.score, request.moments, request.options}, workspace.values, workspace.dense,
+  run_dense<T>({ordered, keys, request.kernel, request.moments, request.options}, workspace.values, workspace.dense,
                sink, &selection);
 }
 
 #define ATTNPOOL_INSTANTIATE(T)                                                                                    \
-  template bool suits(const PrunedWorkspace<T>&, const Gaussian&, std::size_t);                                    \
-  template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Gaussian&, PrunedWorkspace<T>&); \
+  template bool suits(const PrunedWorkspace<T>&, const Kernel&, std::size_t);                                    \
+  template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Kernel&, PrunedWorkspace<T>&); \
   template void run_pruned(const PoolRequest<T>&, PrunedWorkspace<T>&, const Sink&, const std::vector<std::uint32_t>*);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

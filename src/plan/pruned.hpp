@@ -20,14 +20,14 @@ struct PrunedWorkspace {
 
 // Puts the keys in order. Good for any score, but boxes are smallest for the one given: see suits().
 template <class T>
-void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, const Gaussian& score,
+void prepare_pruned(MatrixView<const T> keys, const ScaledValues<T>& values, const Kernel& kernel,
                     PrunedWorkspace<T>& workspace);
 
 // Whether boxes of the order that `workspace` has are about as small for `score` as those of an order of its own: if the ratio of
 // two of its scales is within a factor of 4 of what it was. Flights whose two bandwidths have a ratio 200 times that of the
 // spreads take three times as long in the order of the spreads; an order costs less than a tenth of a pass.
 template <class T>
-bool suits(const PrunedWorkspace<T>& workspace, const Gaussian& score, std::size_t dims);
+bool suits(const PrunedWorkspace<T>& workspace, const Kernel& kernel, std::size_t dims);
 
 // As run_dense, for a request whose range is all keys or all but self, after prepare_pruned. subset: null, or the
 // caller's indices of the request's queries.

@@ -2,7 +2,7 @@
 // One validated call as the plans see it.
 #include <attnpool/algorithm.hpp>
 #include <attnpool/options.hpp>
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 
 #include "result/query_sums.hpp"
@@ -12,14 +12,14 @@ namespace attnpool::detail {
 using Algorithm = attnpool::Algorithm;
 
 // Those of the derivatives in w.
-inline Moments moments_of(const Gaussian& score) {
-  return score.is_scalar() ? Moments::scalar : Moments::per_dimension;
+inline Moments moments_of(const Kernel& kernel) {
+  return kernel.is_scalar() ? Moments::scalar : Moments::per_dimension;
 }
 
 template <class T>
 struct PoolRequest {
   MatrixView<const T> queries, keys;
-  const Gaussian& score;
+  const Kernel& kernel;
   Moments moments;
   const Options& options;
   // What the pruned plan may leave out, as a part of a query's sum of weights; 0: less than the rounding.

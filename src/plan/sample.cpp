@@ -39,7 +39,7 @@ Sample take_sample(const PoolRequest<T>& request, const Workspace<T>& workspace)
   const double blocks =
       std::pow(std::min(1.0, static_cast<double>(tile_keys) / static_cast<double>(keys)), per_dim) +
       std::pow(std::min(1.0, static_cast<double>(query_block) / static_cast<double>(queries)), per_dim);
-  const std::vector<double> scale = scales_of(request.score, dims);
+  const std::vector<double> scale = scales_of(request.kernel, dims);
   double diagonal = 0, least = static_cast<double>(tile_keys) / static_cast<double>(keys);
   for (std::size_t d = 0; d < dims; ++d) {
     const double side = (workspace.region.high[d] - workspace.region.low[d]) * scale[d] * blocks / 2;

@@ -79,7 +79,7 @@ void CriterionFunction::evaluate_by_plan(const std::vector<double>& w, std::size
 // derivatives of these per parameter. Returns whether a probability is too small for the errors of a grid.
 bool CriterionFunction::run_plan(const Options& options, const std::vector<double>& w, std::size_t parameters,
                                  std::size_t judged) {
-  const Gaussian score(w);
+  const Gaussian kernel(w);
   const std::size_t width = width_, figures = figures_;
   const bool has_loss = criterion_ == Criterion::log_loss;
   terms_.assign(judged * width, 0);
@@ -119,7 +119,7 @@ bool CriterionFunction::run_plan(const Options& options, const std::vector<doubl
   const MatrixView<const double> queries{data_.keys.data(), judged, data_.dims};
   const double negligible = has_loss ? least_part : judged < data_.rows ? estimate_error : 0;
   execute<double>(
-      {queries, data_.key_view(), score, parameters > 0 ? moments_of(score) : Moments::none, options, negligible},
+      {queries, data_.key_view(), kernel, parameters > 0 ? moments_of(kernel) : Moments::none, options, negligible},
       workspace_, sink);
   return has_small;
 }

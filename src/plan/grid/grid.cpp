@@ -8,16 +8,16 @@ namespace attnpool::detail {
 
 // Boxes and matrices for `width`, in bandwidths.
 template <class T>
-void Grid<T>::lay_out(const Region& region, const Gaussian& score, double width) {
+void Grid<T>::lay_out(const Region& region, const Kernel& kernel, double width) {
   const std::size_t dims = region.low.size();
   const double error = error_per_key(dims, built_.moments, built_.tolerance),
-               left_out = truncation(error, region, score);
+               left_out = truncation(error, region, kernel);
   const std::size_t terms = Expansion(width, error, left_out).terms();
   boxes_.axes.clear();
   boxes_.count = 1;
   expansions_.clear();
   for (std::size_t d = 0; d < dims; ++d) {
-    const double scale = std::abs(score.w_of(d)), around = std::ceil(grid_margin(dims) / width);
+    const double scale = std::abs(kernel.w_of(d)), around = std::ceil(grid_margin(dims) / width);
     Axis axis{.scale = scale};
     if (scale > 0) {  // else the dimension has no influence: one box for every x
       int exponent = 0;
@@ -91,13 +91,13 @@ typename Grid<T>::Certificate Grid<T>::certificate(double total_weight) const {
 
 template <class T>
 void Grid<T>::build(MatrixView<const T> keys, const ScaledValues<T>& values, const Region& region,
-                    const Gaussian& score, Moments moments, double tolerance, double width, int threads) {
-  Arguments arguments{score.w(), moments, tolerance, width};
+                    const Kernel& kernel, Moments moments, double tolerance, double width, int threads) {
+  Arguments arguments{kernel.w(), moments, tolerance, width};
   if (arguments == built_) return;
   built_ = arguments;
   try {
     trimmed_ = region.trimmed;
-    lay_out(region, score, width);
+    lay_out(region, kernel, width);
     if (trimmed_) keep_clear_of_strays(keys);
     shape_ = {keys.cols, expansions_[0]->terms(), expansions_[0]->row(), 1 + values.cols, 1};
     for (std::size_t d = 1; d < keys.cols; ++d) shape_.rows *= shape_.terms;

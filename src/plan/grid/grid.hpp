@@ -28,7 +28,7 @@ class Grid {
  public:
   // Sums of keys [K, D] and values, for `score`. Those of the last call are kept if only `threads` has changed since,
   // and nothing was forgotten: keys and values are not looked at.
-  void build(MatrixView<const T> keys, const ScaledValues<T>& values, const Region& region, const Gaussian& score,
+  void build(MatrixView<const T> keys, const ScaledValues<T>& values, const Region& region, const Kernel& kernel,
              Moments moments, double tolerance, double width, int threads);
 
   void forget() { built_ = {}; }
@@ -48,7 +48,7 @@ class Grid {
     double per_near = 0, constant = 0;
   };
 
-  void lay_out(const Region& region, const Gaussian& score, double width);
+  void lay_out(const Region& region, const Kernel& kernel, double width);
   Certificate certificate(double total_weight) const;
   void keep_clear_of_strays(MatrixView<const T> keys);
 

@@ -44,10 +44,10 @@ double error_per_key(std::size_t dims, Moments moments, double tolerance) {
   return tolerance / (reserve * 2 * d * std::pow(1.5, d));
 }
 
-double truncation(double error, const Region& region, const Gaussian& score) {
+double truncation(double error, const Region& region, const Kernel& kernel) {
   double part = 0.1;
   for (std::size_t d = 0; d < region.low.size(); ++d)
-    part *= std::min(1.0, 2.5 / ((region.high[d] - region.low[d]) * std::abs(score.w_of(d)) + 1e-300));
+    part *= std::min(1.0, 2.5 / ((region.high[d] - region.low[d]) * std::abs(kernel.w_of(d)) + 1e-300));
   return std::max(error * part, 1e-290);
 }
 
@@ -61,7 +61,7 @@ Extent extent_of(const GridTask& task, const Expansion& e, double width) {
   Extent extent;
   const std::size_t dims = task.region.low.size();
   for (std::size_t d = 0; d < dims; ++d) {
-    const double low = task.region.low[d], high = task.region.high[d], w = std::abs(task.score.w_of(d));
+    const double low = task.region.low[d], high = task.region.high[d], w = std::abs(task.kernel.w_of(d));
     extent.from_zero = std::max(extent.from_zero, std::max(std::abs(low), std::abs(high)) * w / width);
     const double along = std::floor((high - low) * w / width) + 1 + 2 * std::ceil(grid_margin(dims) / width);
     extent.boxes *= along;
@@ -113,7 +113,7 @@ Resolution choose_resolution(const GridTask& task) {
   if (dims > most_grid_dims || task.key_count >= std::numeric_limits<std::uint32_t>::max()) return best;
   const double error = error_per_key(dims, task.moments, task.tolerance);
   for (double width = 2; width >= 1.0 / 32; width /= 2) {
-    const Expansion e(width, error, truncation(error, task.region, task.score));
+    const Expansion e(width, error, truncation(error, task.region, task.kernel));
     if (e.terms() == 0) continue;
     const Resolution r = resolution_at(task, e, width);
     const bool better = r.possible == best.possible ? r.seconds < best.seconds : r.possible;

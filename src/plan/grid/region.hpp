@@ -1,6 +1,6 @@
 #pragma once
 // The part of space that a grid covers, and the resolution at which it covers it.
-#include <attnpool/score.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <vector>
@@ -34,7 +34,7 @@ struct Resolution {
 // What is asked of a grid.
 struct GridTask {
   const Region& region;
-  const Gaussian& score;
+  const Kernel& kernel;
   Moments moments;
   double tolerance;
   std::size_t key_count, query_count, cols;
@@ -51,7 +51,7 @@ inline double grid_margin(std::size_t dims) { return dims == 1 ? 3 : 1; }
 double error_per_key(std::size_t dims, Moments moments, double tolerance);
 
 // The largest weight that may be left out, given the error of those that are not.
-double truncation(double error, const Region& region, const Gaussian& score);
+double truncation(double error, const Region& region, const Kernel& kernel);
 
 // Numbers of boxes counted from zero stay below this: edges are 16 bits of width times a number of at most 36 bits, and
 // so exact. A point may be put into the neighbour of its box by a rounding of that number, 2^-17 of a box, which costs
