@@ -48,6 +48,27 @@ inline Lanes<T> gaussian_1d(Lanes<T> d) {
   return add_exponent(exp2_reduced<T>(r), t);
 }
 
+// log2(1 + x) for 0 <= x < largest: 1 + x = 2^k m with m in [sqrt(1/2), sqrt(2)), and log2(m) = 2 / ln 2 atanh(s),
+// s = (m - 1) / (m + 1), by its Taylor series (|s| < 0.172). What rounding took from 1 + x is added in the end, so that the error
+// is a few roundings of the result however small x is.
+template <class T>
+inline Lanes<T> log2_of_one_plus(Lanes<T> x) {
+  using B = typename Bits<T>::type;
+  constexpr int mantissa = sizeof(T) == 4 ? 23 : 52, terms = sizeof(T) == 4 ? 5 : 11;
+  const T half_root = T(0.70710678118654752440), two_per_ln2 = T(2.88539008177792681472);
+  const Lanes<T> one(T(1)), y = one + x;
+  const B k = (bits_of<T>(y) - bits_of<T>(Lanes<T>(half_root))) >> mantissa;
+  const Lanes<T> m = from_bits<T>(bits_of<T>(y) - (k << mantissa));
+  const Lanes<T> magic(Float<T>::shifter / T(1.5));  // 2^mantissa, whose low bits are free
+  const Lanes<T> number = from_bits<T>(bits_of<T>(magic) | k) - magic;
+  const Lanes<T> s = (m - one) / (m + one), square = s * s;
+  Lanes<T> p(two_per_ln2 / T(2 * terms - 1));
+#pragma GCC unroll 16
+  for (int i = terms - 2; i >= 0; --i) p = fma(p, square, Lanes<T>(two_per_ln2 / T(2 * i + 1)));
+  const Lanes<T> lost = (x - (y - one)) / y;
+  return number + fma(p, s, lost * Lanes<T>(two_per_ln2 / 2));
+}
+
 // e^r - 1 - r = r^2 (c[0] + c[1] r + ...), r in [-ln2/2, ln2/2].
 template <class T>
 struct ExpPolynomial;

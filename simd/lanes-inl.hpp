@@ -13,12 +13,14 @@ struct Float<float> {
   static constexpr float shifter = 0x1.8p23f;   // x + shifter rounds x to an integer and leaves it in the low bits
   static constexpr float max_exponent = 126.f;  // 2^-126 is the smallest normal number
   static constexpr float largest = 0x1.fffffep127f;
+  static constexpr float smallest = 0x1p-126f;
 };
 template <>
 struct Float<double> {
   static constexpr double shifter = 0x1.8p52;
   static constexpr double max_exponent = 1022.;
   static constexpr double largest = 0x1.fffffffffffffp1023;
+  static constexpr double smallest = 0x1p-1022;
 };
 
 #if defined(ATTNPOOL_SCALAR_LANES)
@@ -70,12 +72,40 @@ template <class T>
 inline bool all_within(Lanes<T> x, T bound) {
   return -bound < x.v && x.v < bound;
 }
+template <class T>
+inline Lanes<T> operator/(Lanes<T> a, Lanes<T> b) {
+  return a.v / b.v;
+}
+template <class T>
+inline Lanes<T> square_root(Lanes<T> x) {
+  if constexpr (sizeof(T) == 4) {
+    return __builtin_sqrtf(x.v);
+  } else {
+    return __builtin_sqrt(x.v);
+  }
+}
 inline Lanes<float> add_exponent(Lanes<float> x, Lanes<float> n) {
   return __builtin_bit_cast(float, __builtin_bit_cast(unsigned, x.v) + (__builtin_bit_cast(unsigned, n.v) << 23));
 }
 inline Lanes<double> add_exponent(Lanes<double> x, Lanes<double> n) {
   using bits = unsigned long long;
   return __builtin_bit_cast(double, __builtin_bit_cast(bits, x.v) + (__builtin_bit_cast(bits, n.v) << 52));
+}
+template <class T>
+struct Bits {
+  using type = unsigned;
+};
+template <>
+struct Bits<double> {
+  using type = unsigned long long;
+};
+template <class T>
+inline typename Bits<T>::type bits_of(Lanes<T> x) {
+  return __builtin_bit_cast(typename Bits<T>::type, x.v);
+}
+template <class T>
+inline Lanes<T> from_bits(typename Bits<T>::type x) {
+  return __builtin_bit_cast(T, x);
 }
 
 #else
@@ -93,6 +123,24 @@ inline constexpr bool has_fma = false;
 template <class T>
 inline Lanes<T> if_less(Lanes<T> a, Lanes<T> b, Lanes<T> x, Lanes<T> y) {
   return xsimd::select(a < b, x, y);
+}
+
+template <class T>
+inline Lanes<T> square_root(Lanes<T> x) {
+  return xsimd::sqrt(x);
+}
+
+template <class T>
+struct Bits {
+  using type = xsimd::batch<xsimd::as_unsigned_integer_t<T>, arch>;
+};
+template <class T>
+inline typename Bits<T>::type bits_of(Lanes<T> x) {
+  return xsimd::bitwise_cast<typename Bits<T>::type>(x);
+}
+template <class T>
+inline Lanes<T> from_bits(typename Bits<T>::type x) {
+  return xsimd::bitwise_cast<Lanes<T> >(x);
 }
 
 // |x| < bound in every lane; false if one is NaN.

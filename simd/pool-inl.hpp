@@ -47,88 +47,133 @@ inline void squared_distances(const BlockTask<T>& task, std::size_t key, const T
   }
 }
 
-// The difference of one-dimensional coordinates in units of the exponent. Bounded says that its square cannot reach
-// largest_exponent, else it is clamped there.
+// The difference of one-dimensional coordinates in units of the engine. Bounded says that it cannot reach `farthest`, else it
+// is clamped there.
 template <DistanceForm F, bool Bounded, class T>
-inline Lanes<T> difference_1d(const BlockTask<T>& task, T key, const T* queries) {
-  constexpr T limit = sizeof(T) == 4 ? T(9.4868) : T(30);  // sqrt(largest_exponent), rounded down
+inline Lanes<T> difference_1d(const BlockTask<T>& task, T key, const T* queries, T farthest) {
   Lanes<T> delta = load_lanes(queries) - Lanes<T>(key);
   if constexpr (F == DistanceForm::raw) delta = delta * Lanes<T>(task.scale[0]);
-  if constexpr (!Bounded) delta = max(min(delta, Lanes<T>(limit)), Lanes<T>(-limit));
+  if constexpr (!Bounded) delta = max(min(delta, Lanes<T>(farthest)), Lanes<T>(-farthest));
   return delta;
 }
 
-// Weights of K keys for R registers of queries.
-template <int D, DistanceForm F, bool Bounded, int K, int R, class T>
-inline void weights_of(const BlockTask<T>& task, std::size_t key, const T* queries, Lanes<T> (&w)[K][R]) {
+// The product over dimensions of one-dimensional weights.
+template <DistanceForm F, class P, int K, int R, class T>
+inline void products_of_weights(const P& profile, const BlockTask<T>& task, std::size_t key, const T* queries,
+                                Lanes<T> (&w)[K][R]) {
+  for (int k = 0; k < K; ++k)
+    for (int r = 0; r < R; ++r) {
+      w[k][r] = Lanes<T>(T(1));
+      for (std::size_t d = 0; d < task.dims; ++d) {
+        Lanes<T> delta =
+            load_lanes(queries + d * query_block + r * Lanes<T>::size) - Lanes<T>(task.keys[(key + k) * task.dims + d]);
+        if constexpr (F == DistanceForm::raw) delta = delta * Lanes<T>(task.scale[d]);
+        w[k][r] = w[k][r] * profile.of_square(delta * delta);
+      }
+    }
+}
+
+// Weights of K keys for R registers of queries; with Decline, what stands for them in derivatives.
+template <int D, DistanceForm F, bool Bounded, bool Decline, class P, int K, int R, class T>
+inline void weights_of(const P& profile, const BlockTask<T>& task, std::size_t key, const T* queries,
+                       Lanes<T> (&w)[K][R]) {
   if constexpr (D == 1) {
 #pragma GCC unroll 8
     for (int k = 0; k < K; ++k)
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r)
-        w[k][r] = gaussian_1d<T>(difference_1d<F, Bounded>(task, task.keys[key + k], queries + r * Lanes<T>::size));
+      for (int r = 0; r < R; ++r) {
+        const Lanes<T> delta =
+            difference_1d<F, Bounded>(task, task.keys[key + k], queries + r * Lanes<T>::size, P::farthest);
+        w[k][r] = Decline ? profile.decline(delta * delta) : profile.of_difference(delta);
+      }
   } else {
+    if constexpr (!P::is_gaussian && F != DistanceForm::product) {
+      if (task.product) return products_of_weights<F>(profile, task, key, queries, w);
+    }
     squared_distances<D, F, K, R>(task, key, queries, w);
 #pragma GCC unroll 8
     for (int k = 0; k < K; ++k)
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) w[k][r] = exp2_of_minus<T>(min(w[k][r], Lanes<T>(largest_exponent<T>)));
+      for (int r = 0; r < R; ++r) w[k][r] = Decline ? profile.decline(w[k][r]) : profile.of_square(w[k][r]);
   }
 }
 
 // Calls use(w, j) with the weights w[K][R] of keys key + j .. key + j + K - 1 for all count keys, K = 1 at the end. In
 // many dimensions a register of queries is loaded once for several keys.
-template <int D, DistanceForm F, bool Bounded, int R, class T, class Use>
-inline void for_each_weight(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, Use use) {
+template <int D, DistanceForm F, bool Bounded, bool Decline, int R, class P, class T, class Use>
+inline void for_each_weight(const P& profile, const BlockTask<T>& task, std::size_t key, std::size_t count,
+                            const T* queries, Use use) {
   constexpr int K = D == 0 ? tile_of_keys : 1;
   std::size_t j = 0;
   for (; j + K <= count; j += K) {
     Lanes<T> w[K][R];
-    weights_of<D, F, Bounded>(task, key + j, queries, w);
+    weights_of<D, F, Bounded, Decline>(profile, task, key + j, queries, w);
     use(w, j);
   }
   for (; K > 1 && j < count; ++j) {
     Lanes<T> w[1][R];
-    weights_of<D, F, Bounded>(task, key + j, queries, w);
+    weights_of<D, F, Bounded, Decline>(profile, task, key + j, queries, w);
     use(w, j);
   }
 }
 
 // One column: sums of w and w * value in registers, nothing stored per pair.
-template <int D, DistanceForm F, bool Bounded, int R, class T>
-inline void fused_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
+template <int D, DistanceForm F, bool Bounded, int R, class P, class T>
+inline void fused_tile(const P& profile, const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
+                       T* sums) {
   constexpr std::size_t N = Lanes<T>::size;
   Lanes<T> weight[R], weighted[R];
   for (int r = 0; r < R; ++r) weight[r] = weighted[r] = Lanes<T>(T(0));
-  for_each_weight<D, F, Bounded, R>(task, key, count, queries, [&]<int K>(Lanes<T>(&w)[K][R], std::size_t j) {
+  for_each_weight<D, F, Bounded, false, R>(
+      profile, task, key, count, queries, [&]<int K>(Lanes<T>(&w)[K][R], std::size_t j) {
 #pragma GCC unroll 8
-    for (int k = 0; k < K; ++k)
+        for (int k = 0; k < K; ++k)
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        weight[r] = weight[r] + w[k][r];
-        weighted[r] = fma(w[k][r], Lanes<T>(task.values[key + j + k]), weighted[r]);
-      }
-  });
+          for (int r = 0; r < R; ++r) {
+            weight[r] = weight[r] + w[k][r];
+            weighted[r] = fma(w[k][r], Lanes<T>(task.values[key + j + k]), weighted[r]);
+          }
+      });
   for (int r = 0; r < R; ++r) {
     add_to_total(sums + r * N, sums + query_block + r * N, weight[r]);
     add_to_total(sums + 2 * query_block + r * N, sums + 3 * query_block + r * N, weighted[r]);
   }
 }
 
+// Makes weights of a tile of squared distances by the caller's function, or squares weights.
+template <class P, int R, class T>
+inline void refine_tile(const BlockTask<T>& task, std::size_t count, T* tile, Lanes<T> (&total)[R]) {
+  constexpr std::size_t N = Lanes<T>::size;
+  if constexpr (P::is_custom) task.custom(task.context, tile, count * R * N);
+  for (int r = 0; r < R; ++r) {
+    total[r] = Lanes<T>(T(0));
+    for (std::size_t j = 0; j < count; ++j) {
+      T* p = tile + (j * R + r) * N;
+      const Lanes<T> w = load_lanes(p), used = task.squared ? w * w : w;
+      store_lanes(p, used);
+      total[r] = total[r] + used;
+    }
+  }
+}
+
 // The weights of a tile, stored: tile[key][R * N], and their sums.
-template <int D, DistanceForm F, bool Bounded, int R, class T>
-inline void store_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* tile,
-                       Lanes<T> (&total)[R]) {
+template <int D, DistanceForm F, bool Bounded, bool Decline, int R, class P, class T>
+inline void store_tile(const P& profile, const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries,
+                       T* tile, Lanes<T> (&total)[R]) {
   for (int r = 0; r < R; ++r) total[r] = Lanes<T>(T(0));
-  for_each_weight<D, F, Bounded, R>(task, key, count, queries, [&]<int K>(Lanes<T>(&w)[K][R], std::size_t j) {
+  for_each_weight<D, F, Bounded, Decline, R>(profile, task, key, count, queries,
+                                             [&]<int K>(Lanes<T>(&w)[K][R], std::size_t j) {
 #pragma GCC unroll 8
-    for (int k = 0; k < K; ++k)
+                                               for (int k = 0; k < K; ++k)
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        store_lanes(tile + ((j + k) * R + r) * Lanes<T>::size, w[k][r]);
-        total[r] = total[r] + w[k][r];
-      }
-  });
+                                                 for (int r = 0; r < R; ++r) {
+                                                   store_lanes(tile + ((j + k) * R + r) * Lanes<T>::size, w[k][r]);
+                                                   total[r] = total[r] + w[k][r];
+                                                 }
+                                             });
+  if constexpr (!P::is_gaussian) {
+    if (P::is_custom || task.squared) refine_tile<P>(task, count, tile, total);
+  }
 }
 
 // Sums of tile[key] * values[key, c .. c + C) over a tile, C columns in registers.
@@ -234,12 +279,12 @@ inline void hide(const T* visible, std::size_t key, std::size_t count, T* tile, 
 }
 
 // R registers of queries starting at lane `lane`, all keys of the chunk.
-template <int D, DistanceForm F, bool Bounded, int R, class T>
-inline void pool_group(const BlockTask<T>& task, std::size_t lane) {
+template <int D, DistanceForm F, bool Bounded, int R, class P, class T>
+inline void pool_group(const P& profile, const BlockTask<T>& task, std::size_t lane) {
   const T* queries = task.queries + lane;
   T* sums = task.sums + lane;
   const T* visible = task.visible ? task.visible + lane : nullptr;
-  const bool fused = task.cols == 1;
+  const bool fused = task.cols == 1 && !P::is_custom && (P::is_gaussian || !task.squared);
   // Without ranges the bounds are never used.
   alignas(64) const T everything[3 * query_block] = {};
   const Visibility<T> bounds(visible ? visible : everything, visible ? R * Lanes<T>::size : 1);
@@ -248,39 +293,41 @@ inline void pool_group(const BlockTask<T>& task, std::size_t lane) {
     const Seen seen = visible ? bounds.tile(key, count) : Seen::all;
     if (seen == Seen::none) continue;
     if (fused && seen == Seen::all) {
-      fused_tile<D, F, Bounded, R>(task, key, count, queries, sums);
+      if constexpr (!P::is_custom) fused_tile<D, F, Bounded, R>(profile, task, key, count, queries, sums);
     } else {
       Lanes<T> total[R];
-      store_tile<D, F, Bounded, R>(task, key, count, queries, task.tile, total);
+      store_tile<D, F, Bounded, false, R>(profile, task, key, count, queries, task.tile, total);
       if (seen == Seen::some) hide<R>(visible, key, count, task.tile, total);
       accumulate_tile<R>(task, key, count, task.tile, total, sums);
     }
   }
 }
 
-template <int D, DistanceForm F, bool Bounded, int R, class T>
-inline void pool_groups(const BlockTask<T>& task) {
+template <int D, DistanceForm F, bool Bounded, int R, class P, class T>
+inline void pool_groups(const P& profile, const BlockTask<T>& task) {
   constexpr std::size_t N = Lanes<T>::size;
   std::size_t lane = 0;
-  for (; lane + R * N <= task.lane_count; lane += R * N) pool_group<D, F, Bounded, R>(task, lane);
-  for (; lane < task.lane_count; lane += N) pool_group<D, F, Bounded, 1>(task, lane);
+  for (; lane + R * N <= task.lane_count; lane += R * N) pool_group<D, F, Bounded, R>(profile, task, lane);
+  for (; lane < task.lane_count; lane += N) pool_group<D, F, Bounded, 1>(profile, task, lane);
 }
 
-template <DistanceForm F, class T>
-inline void pool_dims(const BlockTask<T>& task) {
-  switch (task.dims) {
-    case 1:
-      // Beyond 3 columns the sums of 4 registers of queries would not stay in registers.
-      if (task.cols > 3) return task.in_range ? pool_groups<1, F, true, 2>(task) : pool_groups<1, F, false, 2>(task);
-      return task.in_range ? pool_groups<1, F, true, narrow_registers>(task)
-                           : pool_groups<1, F, false, narrow_registers>(task);
-    case 2:
-      return pool_groups<2, F, false, 2>(task);
-    case 3:
-      return pool_groups<3, F, false, 2>(task);
-    default:
-      return pool_groups<0, F, false, 2>(task);
+// The Gaussian kernel has routines for dimensions two and three; under the others only one dimension with few columns has one of
+// its own, and differences never need the clamp (see BlockKeys), or the objects would take minutes to compile.
+template <DistanceForm F, class P, class T>
+inline void pool_dims(const P& profile, const BlockTask<T>& task) {
+  if constexpr (P::is_gaussian) {
+    if (task.dims == 2) return pool_groups<2, F, false, 2>(profile, task);
+    if (task.dims == 3) return pool_groups<3, F, false, 2>(profile, task);
+    // Beyond 3 columns the sums of 4 registers of queries would not stay in registers.
+    if (task.dims == 1 && task.cols > 3)
+      return task.in_range ? pool_groups<1, F, true, 2>(profile, task) : pool_groups<1, F, false, 2>(profile, task);
+    if (task.dims == 1)
+      return task.in_range ? pool_groups<1, F, true, narrow_registers>(profile, task)
+                           : pool_groups<1, F, false, narrow_registers>(profile, task);
+  } else {
+    if (task.dims == 1 && task.cols <= 3) return pool_groups<1, F, true, narrow_registers>(profile, task);
   }
+  pool_groups<0, F, false, 2>(profile, task);
 }
 
 template <class T>
@@ -288,15 +335,12 @@ inline void clear_sums(const BlockTask<T>& task, std::size_t sum_count) {
   for (std::size_t i = 0; i < sum_count * 2 * query_block; ++i) task.sums[i] = 0;
 }
 
-template <class T>
+template <template <class> class Profile, class T>
 void pool(const BlockTask<T>& task) noexcept {
+  using P = Profile<T>;
+  const P profile(task);
   clear_sums(task, 1 + task.cols);
-  switch (task.form) {
-    case DistanceForm::scaled:
-      return pool_dims<DistanceForm::scaled>(task);
-    case DistanceForm::raw:
-      return pool_dims<DistanceForm::raw>(task);
-    case DistanceForm::product:
-      return pool_groups<0, DistanceForm::product, false, 2>(task);
-  }
+  if (task.form == DistanceForm::scaled) return pool_dims<DistanceForm::scaled>(profile, task);
+  if (task.form == DistanceForm::raw) return pool_dims<DistanceForm::raw>(profile, task);
+  if constexpr (P::is_gaussian) pool_groups<0, DistanceForm::product, false, 2>(profile, task);
 }

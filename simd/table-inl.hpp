@@ -8,16 +8,18 @@ namespace attnpool::ATTNPOOL_ISA {
 
 using detail::BlockTask;
 using detail::CellShape;
-using detail::dimension_of;
 using detail::DistanceForm;
 using detail::EvaluateTask;
+using detail::factors_of;
+using detail::farthest_difference;
 using detail::grid_lanes;
-using detail::is_first;
+using detail::is_local;
 using detail::ladder_exponent;
 using detail::ladder_lanes;
 using detail::ladder_steps;
 using detail::LadderTask;
 using detail::largest_exponent;
+using detail::MomentFactors;
 using detail::Moments;
 using detail::most_terms;
 using detail::parameter_count;
@@ -46,6 +48,8 @@ namespace {
 //
 #include "softmax-inl.hpp"
 //
+#include "profile-inl.hpp"
+//
 #include "pool-inl.hpp"
 //
 #include "moments-inl.hpp"
@@ -58,15 +62,47 @@ namespace {
 //
 #include "ladder-inl.hpp"
 
+template <template <class> class Profile, class T>
+constexpr typename detail::Routines<T>::OfProfile of_profile = {pool<Profile, T>, moments<Profile, T>};
+}  // namespace
+
+// Compiled in an object of its own, beside the Gaussian's: the two take about as long.
+template <class T>
+struct Profiles {
+  static const typename detail::Routines<T>::OfProfile table[];
+};
+
+#ifdef ATTNPOOL_OTHER_PROFILES
+template <class T>
+constinit const typename detail::Routines<T>::OfProfile Profiles<T>::table[detail::profile_count] = {
+    {},  // in the other object
+    of_profile<BoxcarProfile, T>,
+    of_profile<TriangularProfile, T>,
+    of_profile<EpanechnikovProfile, T>,
+    of_profile<BiweightProfile, T>,
+    of_profile<TriweightProfile, T>,
+    of_profile<TricubeProfile, T>,
+    of_profile<CosineProfile, T>,
+    of_profile<LaplaceProfile, T>,
+    of_profile<RationalProfile, T>,
+    of_profile<CustomProfile, T>};
+template struct Profiles<float>;
+template struct Profiles<double>;
+#else
+extern template struct Profiles<float>;
+extern template struct Profiles<double>;
+
+namespace {
 template <class T>
 constexpr detail::Routines<T> routines() {
-  return {Lanes<T>::size, exp<T>,    exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, pool<T>,
-          moments<T>,     stream<T>, nearest<T>,         weights<T>, scale<T>};
+  return {Lanes<T>::size,     exp<T>,    exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, of_profile<GaussianProfile, T>,
+          Profiles<T>::table, stream<T>, nearest<T>,         weights<T>, scale<T>};
 }
 }  // namespace
 
 extern const detail::RoutineTable table;
 constinit const detail::RoutineTable table = {
     routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung};
+#endif
 
 }  // namespace attnpool::ATTNPOOL_ISA

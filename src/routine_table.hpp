@@ -21,6 +21,15 @@ inline constexpr std::size_t query_block = 64;
 template <class T>
 inline constexpr T largest_exponent = sizeof(T) == 4 ? T(90) : T(900);
 
+// Differences of one-dimensional coordinates are clamped here under kernels other than the Gaussian, so that their fourth power
+// is finite.
+template <class T>
+inline constexpr T farthest_difference = sizeof(T) == 4 ? T(0x1p30) : T(0x1p250);
+
+// The smoothing kernels that have routines of their own, as KernelShape, and last the caller's own function.
+inline constexpr std::size_t profile_count = 11;
+inline constexpr std::size_t custom_profile = profile_count - 1;
+
 // How squared distances are formed, in units of the exponent.
 //   scaled   sum (q - k)^2: coordinates centred and scaled beforehand
 //   raw      sum (scale (q - k))^2: coordinates as the user gave them; differences of floats are all but exact
@@ -41,16 +50,22 @@ struct BlockTask {
   DistanceForm form;
   const T* scale;      // [dims], raw form only
   const T* key_norms;  // [key_count] squared norms, product form only
-  bool in_range;       // dims = 1: it is known that no exponent reaches largest_exponent, so none is clamped
+  bool in_range;       // dims = 1: it is known that no difference reaches the profile's `farthest`, so none is clamped
   const T* visible;    // null: every lane sees every key; else [3][query_block]: begin, end, excluded, as key numbers
                        // in this chunk, exact in T
-  T* tile;             // scratch, 2 * tile_keys * query_block
-  T* sums;             // out: [sum_count][2][query_block], hi and lo
+  T edge;              // kernels of compact support: the squared distance from which on weights are 0, a little below 1
+  T alpha;             // rational quadratic kernel
+  bool product;        // the product of one-dimensional kernels; not for the Gaussian
+  bool squared;        // sums of squared weights; not for the Gaussian, for which they are those of another bandwidth
+  void (*custom)(const void* context, T* squares, std::size_t count);  // makes weights of squared distances, in place
+  const void* context;
+  T* tile;  // scratch, 2 * tile_keys * query_block
+  T* sums;  // out: [sum_count][2][query_block], hi and lo
 };
 // pool writes 1 + cols sums: of w and of w * value[v].
-// gradient (not in product form) writes (1 + parameters) * (1 + cols): those, then for each parameter p the same with w
-// * delta_p^2 in place of w, where delta_p^2 is the scaled squared distance, in dimension p if per_dimension, else
-// summed over dimensions.
+// moments (not in product form) writes (1 + parameters) * (1 + cols): those, then for each parameter p the same with w times
+// moment p of the difference (see Moments) in place of w. Where moments stand for derivatives (not for local polynomials) the
+// profile's decline takes the place of w in them.
 
 // One query against many keys. Lanes are keys, keys are [dims][key_stride] (transposed).
 // relative(k) = |q - k|^2 - |q - r|^2 in units of the exponent = sum_d factor (r - k) ((q - r) + (q - k)): nothing
@@ -100,8 +115,11 @@ struct Routines {
   void (*softmax)(const T* scores, T* out, std::size_t count, T* staging, const T* next) noexcept;
   // max and sum of e^(x - max); sum = 0 and max = -inf if there is nothing but -inf.
   void (*log_sum_exp)(const T* scores, std::size_t count, T* max, T* sum) noexcept;
-  void (*pool)(const BlockTask<T>&) noexcept;
-  void (*moments)(const BlockTask<T>&, Moments) noexcept;
+  struct OfProfile {
+    void (*pool)(const BlockTask<T>&) noexcept;
+    void (*moments)(const BlockTask<T>&, Moments) noexcept;
+  } gaussian;
+  const OfProfile* profiles;  // [profile_count]; the first is not used
   void (*stream)(const StreamTask<T>&) noexcept;
   // The first key with the smallest relative(k), and that value. key_count >= 1.
   std::size_t (*nearest)(const RowTask<T>&, T* relative) noexcept;

@@ -3,7 +3,7 @@
 
 namespace attnpool {
 
-/// Inverse of to_string() for Algorithm, BootstrapBand, Criterion, FitStop, Isa, KernelShape, Loss, Multiplier, QueryStatus, Resampling,
+/// Inverse of to_string() for Algorithm, BootstrapBand, Criterion, Empty, FitStop, Isa, KernelShape, Loss, Multiplier, QueryStatus, Resampling,
 /// Selection::Bound and Variance. Throws std::invalid_argument that lists the names. from_string<Isa>() accepts only what this computer supports.
 template <class Enum>
 Enum from_string(std::string_view name);

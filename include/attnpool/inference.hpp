@@ -1,7 +1,8 @@
 #pragma once
 #include <attnpool/bootstrap.hpp>
-#include <attnpool/options.hpp>
 #include <attnpool/kernel.hpp>
+#include <attnpool/options.hpp>
+#include <attnpool/query_status.hpp>
 #include <attnpool/variance.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
@@ -10,16 +11,6 @@
 #include <vector>
 
 namespace attnpool {
-
-/// What a prediction rests on.
-enum class QueryStatus {
-  answered,  ///< by keys within four bandwidths
-  far,       ///< the nearest key is more than four bandwidths away: the answer is that of the nearest keys, however far
-  unseen     ///< the query is not finite: everything is NaN
-};
-
-/// "answered", "far", "unseen".
-const char* to_string(QueryStatus status) noexcept;
 
 struct InferenceOptions {
   Variance variance = Variance::hc3;

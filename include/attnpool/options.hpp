@@ -1,5 +1,6 @@
 #pragma once
 #include <attnpool/algorithm.hpp>
+#include <attnpool/query_status.hpp>
 #include <attnpool/range.hpp>
 #include <functional>
 #include <span>
@@ -33,6 +34,13 @@ struct Options {
   /// |out - exact| <= error_bounds[q] * (largest - smallest value of the column) + epsilon * largest |value|. NaN where out
   /// is.
   std::span<double> error_bounds = {};
+  /// pool() only. Degree of the polynomial that is fitted around each query with the weights: 0, its mean; 1, a line (plane);
+  /// 2, a parabola, in one dimension. Where keys do not determine it, that of the degree that they do.
+  int order = 0;
+  /// pool() only: the answer where no key is within reach.
+  Empty empty = Empty::nan;
+  /// pool() only, [Q] or empty: what each answer rests on.
+  std::span<QueryStatus> status = {};
   Report* report = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <attnpool/inference.hpp>
 #include <attnpool/isa.hpp>
 #include <attnpool/kernel.hpp>
+#include <attnpool/query_status.hpp>
 #include <attnpool/selection.hpp>
 #include <string>
 
@@ -33,6 +34,8 @@ constexpr Name<Criterion> criteria[] = {{Criterion::leave_one_out, "leave-one-ou
                                         {Criterion::gcv, "gcv"},
                                         {Criterion::aicc, "aicc"},
                                         {Criterion::log_loss, "log-loss"}};
+constexpr Name<Empty> empties[] = {
+    {Empty::nan, "nan"}, {Empty::nearest, "nearest"}, {Empty::mean, "mean"}, {Empty::error, "error"}};
 constexpr Name<FitStop> stops[] = {{FitStop::epochs, "epochs"},
                                    {FitStop::converged, "converged"},
                                    {FitStop::diverged, "diverged"},
@@ -48,8 +51,11 @@ constexpr Name<KernelShape> shapes[] = {
     {KernelShape::laplace, "laplace"},       {KernelShape::rational_quadratic, "rational_quadratic"}};
 constexpr Name<Loss> losses[] = {{Loss::half_sum, "half-sum"}, {Loss::mean, "mean"}};
 constexpr Name<Multiplier> multipliers[] = {{Multiplier::rademacher, "rademacher"}, {Multiplier::mammen, "mammen"}};
-constexpr Name<QueryStatus> statuses[] = {
-    {QueryStatus::answered, "answered"}, {QueryStatus::far, "far"}, {QueryStatus::unseen, "unseen"}};
+constexpr Name<QueryStatus> statuses[] = {{QueryStatus::answered, "answered"},
+                                          {QueryStatus::far, "far"},
+                                          {QueryStatus::unseen, "unseen"},
+                                          {QueryStatus::empty, "empty"},
+                                          {QueryStatus::lower_order, "lower_order"}};
 constexpr Name<Resampling> resamplings[] = {{Resampling::wild, "wild"}, {Resampling::pairs, "pairs"}};
 constexpr Name<Variance> variances[] = {{Variance::hc0, "hc0"},
                                         {Variance::hc1, "hc1"},
@@ -81,6 +87,7 @@ Enum value_of(const Name<Enum> (&names)[n], const char* argument, std::string_vi
 const char* to_string(Algorithm algorithm) noexcept { return name_of(algorithms, algorithm); }
 const char* to_string(BootstrapBand band) noexcept { return name_of(bands, band); }
 const char* to_string(Criterion criterion) noexcept { return name_of(criteria, criterion); }
+const char* to_string(Empty empty) noexcept { return name_of(empties, empty); }
 const char* to_string(FitStop stop) noexcept { return name_of(stops, stop); }
 const char* to_string(Isa isa) noexcept { return name_of(isas, isa); }
 const char* to_string(KernelShape shape) noexcept { return name_of(shapes, shape); }
@@ -102,6 +109,10 @@ BootstrapBand from_string(std::string_view name) {
 template <>
 Criterion from_string(std::string_view name) {
   return value_of(criteria, "criterion", name);
+}
+template <>
+Empty from_string(std::string_view name) {
+  return value_of(empties, "empty", name);
 }
 template <>
 FitStop from_string(std::string_view name) {

@@ -85,10 +85,10 @@ std::string grid_text(const detail::Resolution& r, bool trimmed) {
 template <class T>
 Explanation explain(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, const Options& options) {
   detail::check_inputs<T>(queries, keys, values, kernel);
-  detail::check_options(options, queries.rows, keys.rows, keys.cols);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols, kernel.profile());
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  const detail::PoolRequest<T> request{queries, keys, kernel, detail::Moments::none, options};
+  const detail::PoolRequest<T> request{queries, keys, kernel, detail::moments_of_order(options.order), options};
   const detail::Choice choice = detail::choose(request, workspace, true);
   Explanation e;
   e.algorithm = choice.cost.algorithm;
@@ -132,7 +132,7 @@ std::string explain_pool(In<T> queries, In<T> keys, In<T> values, const Kernel& 
   return explain<T>(queries, keys, values, kernel, options).text();
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                          \
+#define ATTNPOOL_INSTANTIATE(T)                                                        \
   template Explanation explain<T>(In<T>, In<T>, In<T>, const Kernel&, const Options&); \
   template std::string explain_pool<T>(In<T>, In<T>, In<T>, const Kernel&, const Options&);
 ATTNPOOL_INSTANTIATE(float)

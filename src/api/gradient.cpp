@@ -10,7 +10,8 @@
 namespace attnpool {
 namespace {
 
-// d out[v] / d w_p = -Cov(v, w_p delta_p^2) under the weights. The routines sum the scaled square e_p = w_p^2 s^2
+// d out[v] / d w_p = -Cov(v, w_p delta_p^2) under the Gaussian weights; under others their decline stands in the place of the
+// weights in the products (profile-inl.hpp), and the same formula holds. The routines sum the scaled square e_p = w_p^2 s^2
 // delta_p^2, s^2 = log2(e) / 2, so it is -Cov(v, e_p) / (w_p s^2); at w_p = 0 that is the limit 0.
 template <class T>
 double derivative(const detail::ScaledValues<T>& values, const KeyRange& range, const Kernel& kernel,
@@ -45,7 +46,8 @@ void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel
   detail::check_no_overlap<T>("gradient", gradient, "out", out);
   detail::check_unused(options, "pool_gradient",
                        detail::uses_range | detail::uses_key_weights | detail::uses_algorithm | detail::uses_report);
-  detail::check_options(options, queries.rows, keys.rows, keys.cols);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols, kernel.profile());
+  detail::check_differentiable(kernel.profile());
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
   const detail::ScaledValues<T>& prepared = workspace.values;
@@ -74,7 +76,8 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   detail::check_positive("queries", "row", queries.rows);
   detail::check_unused(options, "loss_gradient",
                        detail::uses_range | detail::uses_key_weights | detail::uses_algorithm | detail::uses_report);
-  detail::check_options(options, queries.rows, keys.rows, keys.cols);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols, kernel.profile());
+  detail::check_differentiable(kernel.profile());
   detail::Workspace<T> workspace;
   workspace.prepare(values, options);
   return detail::loss_gradient(detail::PoolRequest<T>{queries, keys, kernel, detail::moments_of(kernel), options},
@@ -115,9 +118,9 @@ LossAndGradient detail::loss_gradient(const PoolRequest<T>& request, MatrixView<
   return result;
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                       \
+#define ATTNPOOL_INSTANTIATE(T)                                                                                     \
   template void pool_gradient<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, MatrixView<T>, const Options&); \
-  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,               \
+  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,             \
                                          MatrixView<const T>, const Kernel&, Loss, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

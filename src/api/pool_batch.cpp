@@ -14,7 +14,7 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
                 const Options& options) {
   if (count == 0) detail::bad_argument("count", "must be at least 1, got 0");
   detail::check_pool<T>(queries, keys, values, kernel, out);
-  detail::check_options(options, queries.rows, keys.rows, keys.cols);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols, kernel.profile());
   for (auto [name, rows] : {std::pair{"queries", queries.rows}, {"keys", keys.rows}})
     if (rows % count != 0)
       detail::bad_argument(name, "must have a multiple of count = " + detail::to_string(count) + " rows, got " +
@@ -38,7 +38,8 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
     if (!own.error_bounds.empty()) own.error_bounds = own.error_bounds.subspan(i * query_count, query_count);
     if (options.report) own.report = &reports[i];
     workspace.prepare(part(values, i), own);
-    detail::pool_with<T>({part(queries, i), part(keys, i), kernel, detail::Moments::none, own}, part(out, i), workspace);
+    detail::pool_with<T>({part(queries, i), part(keys, i), kernel, detail::moments_of_order(own.order), own},
+                         part(out, i), workspace);
   });
   if (!options.report) return;
   *options.report = reports.front();

@@ -15,12 +15,12 @@ struct PoolPlan<T>::State {
   std::mutex in_use;  // held while a call uses the workspace
 
   // options with the key weights of this object.
-  Options completed(Options options, std::size_t query_count) const {
+  Options completed(Options options, std::size_t query_count, const Kernel& kernel) const {
     if (!options.key_weights.empty())
       detail::bad_argument("key_weights",
                            "belong to the constructor, got " + detail::to_string(options.key_weights.size()));
     options.key_weights = key_weights;
-    detail::check_options(options, query_count, keys.rows, keys.cols);
+    detail::check_options(options, query_count, keys.rows, keys.cols, kernel.profile());
     return options;
   }
 };
@@ -44,9 +44,10 @@ PoolPlan<T>& PoolPlan<T>::operator=(PoolPlan&&) noexcept = default;
 template <class T>
 void PoolPlan<T>::pool(In<T> queries, const Kernel& kernel, MatrixView<T> out, const Options& options) const {
   detail::check_pool<T>(queries, state_->keys, state_->values, kernel, out);
-  const Options all = state_->completed(options, queries.rows);
+  const Options all = state_->completed(options, queries.rows, kernel);
   const std::lock_guard lock(state_->in_use);
-  detail::pool_with<T>({queries, state_->keys, kernel, detail::Moments::none, all}, out, state_->workspace);
+  detail::pool_with<T>({queries, state_->keys, kernel, detail::moments_of_order(all.order), all}, out,
+                       state_->workspace);
 }
 
 template <class T>
@@ -55,8 +56,9 @@ LossAndGradient PoolPlan<T>::leave_one_out(const Kernel& kernel, Loss loss, bool
   detail::check_dimensions(kernel, state_->keys.cols);
   detail::check_unused(options, "leave_one_out",
                        detail::uses_key_weights | detail::uses_algorithm | detail::uses_report);
-  Options all = state_->completed(options, state_->keys.rows);
+  Options all = state_->completed(options, state_->keys.rows, kernel);
   all.range = KeyRange::all_but_self();
+  if (with_gradient) detail::check_differentiable(kernel.profile());
   const detail::Moments moments = with_gradient ? detail::moments_of(kernel) : detail::Moments::none;
   const std::lock_guard lock(state_->in_use);
   return detail::loss_gradient<T>({state_->keys, state_->keys, kernel, moments, all}, state_->values, loss,

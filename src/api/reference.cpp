@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <attnpool/reference.hpp>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "base/validate.hpp"
 #include "plan/choose.hpp"
 
 namespace attnpool::reference {
@@ -27,24 +29,42 @@ struct Visible {
 
 // The options that count here; the others have nothing to say, so they are refused.
 void check(const Options& options, const char* function, std::size_t query_count, std::size_t key_count) {
-  detail::check_unused(options, function, detail::uses_range | detail::uses_key_weights);
+  detail::check_unused(options, function, detail::uses_range | detail::uses_key_weights | detail::uses_order);
   detail::check_options(options, query_count, key_count, 1);
 }
 
-// Normalised weights of one query over all keys, 0 for those it does not see; all NaN if it sees none or is not finite.
+// log K(u) under a kernel whose weights never become 0.
+double log_weight(const KernelProfile& profile, double square) {
+  if (profile.shape == KernelShape::laplace) return -std::sqrt(square);
+  if (profile.shape == KernelShape::rational_quadratic)
+    return -profile.alpha * std::log1p(square / (2 * profile.alpha));
+  return -square / 2;
+}
+
+// The logarithm of the weight of one key, -inf for none.
+template <class T>
+double log_weight_of(In<T> queries, In<T> keys, const Kernel& kernel, std::size_t q, std::size_t k) {
+  const KernelProfile& profile = kernel.profile();
+  double square = 0, sum = 0;
+  for (std::size_t d = 0; d < keys.cols; ++d) {
+    const double u = kernel.w_of(d) * difference<T>(queries, keys, q, k, d);
+    square += u * u;
+    if (profile.product)
+      sum += profile.is_compact() ? std::log(kernel_weight(profile, u * u)) : log_weight(profile, u * u);
+  }
+  if (profile.product) return sum;
+  return profile.is_compact() ? std::log(kernel_weight(profile, square)) : log_weight(profile, square);
+}
+
+// Normalised weights of one query over all keys, 0 for those it does not see; all NaN if it is not finite or none has weight.
 template <class T>
 std::vector<double> weights_of(In<T> queries, In<T> keys, const Kernel& kernel, const Visible& visible) {
   std::vector<double> p(keys.rows, -inf);
   double max = -inf;
   for (std::size_t k = 0; k < keys.rows; ++k) {
     if (!visible.contains(k)) continue;
-    double s = std::log(visible.weight(k));
-    for (std::size_t d = 0; d < keys.cols; ++d) {
-      const double u = kernel.w_of(d) * difference<T>(queries, keys, visible.q, k, d);
-      s -= u * u / 2;
-    }
-    p[k] = s;
-    max = s > max || std::isnan(s) ? s : max;
+    p[k] = std::log(visible.weight(k)) + log_weight_of<T>(queries, keys, kernel, visible.q, k);
+    max = p[k] > max || std::isnan(p[k]) ? p[k] : max;
   }
   double sum = 0;
   for (double& x : p) {
@@ -53,6 +73,53 @@ std::vector<double> weights_of(In<T> queries, In<T> keys, const Kernel& kernel, 
   }
   for (double& x : p) x /= sum;
   return p;
+}
+
+// The value at the query of the weighted least-squares polynomial in the differences from it: columns 1, delta_d (or powers of
+// delta), made orthogonal one after the other in long double; a column of which nothing is left adds nothing.
+template <class T>
+double local_polynomial(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, const std::vector<double>& p,
+                        const Visible& visible, std::size_t v, int order) {
+  const std::size_t terms = 1 + (order == 2 ? 2 : keys.cols);
+  std::vector<std::vector<long double>> columns(terms, std::vector<long double>(p.size(), 1.0L));
+  std::vector<long double> at_query(terms, 0.0L), rest(p.size());
+  at_query[0] = 1;
+  for (std::size_t k = 0; k < p.size(); ++k) {
+    rest[k] = p[k] > 0 ? static_cast<long double>(values(k, v)) : 0;
+    for (std::size_t t = 1; t < terms; ++t) {
+      const std::size_t d = order == 2 ? 0 : t - 1;
+      const long double delta = static_cast<long double>(kernel.w_of(d) == 0 ? 1 : kernel.w_of(d)) *
+                                static_cast<long double>(difference<T>(queries, keys, visible.q, k, d));
+      columns[t][k] = order == 2 && t == 2 ? delta * delta : delta;
+    }
+  }
+  const auto product = [&](const std::vector<long double>& a, const std::vector<long double>& b) {
+    long double sum = 0;
+    for (std::size_t k = 0; k < p.size(); ++k)
+      if (p[k] > 0) sum += static_cast<long double>(p[k]) * a[k] * b[k];
+    return sum;
+  };
+  long double answer = 0;
+  for (std::size_t t = 0; t < terms; ++t) {
+    const long double before = product(columns[t], columns[t]);
+    for (int twice = 0; twice < 2; ++twice)
+      for (std::size_t i = 0; i < t; ++i) {
+        const long double square = product(columns[i], columns[i]);
+        const long double share = square > 0 ? product(columns[t], columns[i]) / square : 0;
+        for (std::size_t k = 0; k < p.size(); ++k) columns[t][k] -= share * columns[i][k];
+        at_query[t] -= share * at_query[i];
+      }
+    const long double square = product(columns[t], columns[t]);
+    if (!(square > before * 1e-28L)) {
+      std::fill(columns[t].begin(), columns[t].end(), 0.0L);
+      at_query[t] = 0;
+      continue;
+    }
+    const long double coefficient = product(columns[t], rest) / square;
+    answer += coefficient * at_query[t];
+    for (std::size_t k = 0; k < p.size(); ++k) rest[k] -= coefficient * columns[t][k];
+  }
+  return static_cast<double>(answer);
 }
 
 // A query that sees a value which is not finite sums just those, whatever their weights.
@@ -123,13 +190,17 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixV
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const Visible visible{options, q, keys.rows};
     const std::vector<double> p = weights_of<T>(queries, keys, kernel, visible);
-    for (std::size_t v = 0; v < values.cols; ++v) out(q, v) = static_cast<T>(weighted_mean<T>(p, values, visible, v));
+    for (std::size_t v = 0; v < values.cols; ++v) {
+      double value = weighted_mean<T>(p, values, visible, v);
+      if (options.order > 0 && std::isfinite(value))
+        value = local_polynomial<T>(queries, keys, values, kernel, p, visible, v, options.order);
+      out(q, v) = static_cast<T>(value);
+    }
   }
 }
 
 template <class T>
-void attention_weights(In<T> queries, In<T> keys, const Kernel& kernel, MatrixView<T> weights,
-                       const Options& options) {
+void attention_weights(In<T> queries, In<T> keys, const Kernel& kernel, MatrixView<T> weights, const Options& options) {
   check(options, "reference::attention_weights", queries.rows, keys.rows);
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const Visible visible{options, q, keys.rows};
@@ -144,6 +215,8 @@ template <class T>
 void pool_gradient(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixView<T> out,
                    MatrixView<T> gradient, const Options& options) {
   check(options, "reference::pool_gradient", queries.rows, keys.rows);
+  if (!kernel.profile().is_gaussian())
+    detail::bad_argument("kernel", std::string("must be gaussian here, got ") + to_string(kernel.profile().shape));
   const std::size_t parameters = kernel.w().size();
   for (std::size_t q = 0; q < queries.rows; ++q) {
     const Visible visible{options, q, keys.rows};
@@ -187,15 +260,15 @@ LossAndGradient loss_gradient(MatrixView<const T> queries, MatrixView<const T> k
   return result;
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                       \
-  template void exp<T>(const std::type_identity_t<T>*, T*, std::size_t);                                              \
-  template void softmax<T>(In<T>, MatrixView<T>);                                                                     \
-  template void log_sum_exp<T>(In<T>, T*);                                                                            \
-  template void average_pool<T>(In<T>, MatrixView<T>);                                                                \
+#define ATTNPOOL_INSTANTIATE(T)                                                                                     \
+  template void exp<T>(const std::type_identity_t<T>*, T*, std::size_t);                                            \
+  template void softmax<T>(In<T>, MatrixView<T>);                                                                   \
+  template void log_sum_exp<T>(In<T>, T*);                                                                          \
+  template void average_pool<T>(In<T>, MatrixView<T>);                                                              \
   template void pool<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, const Options&);                         \
   template void attention_weights<T>(In<T>, In<T>, const Kernel&, MatrixView<T>, const Options&);                   \
   template void pool_gradient<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, MatrixView<T>, const Options&); \
-  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,               \
+  template LossAndGradient loss_gradient(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>,             \
                                          MatrixView<const T>, const Kernel&, Loss, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

@@ -89,6 +89,7 @@ void PoolState<T>::merge(const PoolState& other) {
                                       " x " + detail::to_string(other.dims_));
   detail::check_equal("other", "value columns", other.value_cols_, value_cols_, "this state");
   if (other.kernel_.w() != kernel_.w()) detail::bad_argument("other", "has another w");
+  if (other.kernel_.profile() != kernel_.profile()) detail::bad_argument("other", "has another kernel");
   const auto same = [](T a, T b) { return a == b || (std::isnan(a) && std::isnan(b)); };
   if (!std::equal(queries_.begin(), queries_.end(), other.queries_.begin(), same))
     detail::bad_argument("other", "has other queries");

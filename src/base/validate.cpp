@@ -73,11 +73,17 @@ void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, MatrixV
   check_equal("values", "rows", values.rows, keys.rows, "keys");
 }
 
+void check_differentiable(const KernelProfile& profile) {
+  if (profile.is_differentiable()) return;
+  bad_argument("kernel", std::string("has no gradient in w: ") + (profile.product ? "product of " : "") +
+                             attnpool::to_string(profile.shape));
+}
+
 #define ATTNPOOL_INSTANTIATE(T)                                                                 \
   template void check_view(const char*, MatrixView<T>);                                         \
   template void check_view(const char*, MatrixView<const T>);                                   \
   template void check_no_overlap(const char*, MatrixView<T>, const char*, MatrixView<const T>); \
-  template void check_inputs(MatrixView<const T>, MatrixView<const T>, const Kernel&);        \
+  template void check_inputs(MatrixView<const T>, MatrixView<const T>, const Kernel&);          \
   template void check_inputs(MatrixView<const T>, MatrixView<const T>, MatrixView<const T>, const Kernel&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

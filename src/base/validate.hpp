@@ -34,6 +34,9 @@ void check_positive(const char* name, const char* what, std::size_t got);
 
 void check_dimensions(const Kernel& kernel, std::size_t dims);
 
+// Refuses a kernel whose weights have no derivative in w that sums of a plan could give.
+void check_differentiable(const KernelProfile& profile);
+
 // queries [Q, D], keys [K, D] with D, K >= 1, a score for D dimensions.
 template <class T>
 void check_inputs(MatrixView<const T> queries, MatrixView<const T> keys, const Kernel& kernel);

@@ -24,7 +24,8 @@ template <class T>
 void BlockKeys<T>::prepare(MatrixView<const T> in, const Kernel& kernel, bool may_use_product) {
   count = in.rows;
   dims = in.cols;
-  form = DistanceForm::scaled;
+  const bool gaussian = kernel.profile().is_gaussian();
+  form = kernel.profile().shape == KernelShape::boxcar ? DistanceForm::raw : DistanceForm::scaled;
   enclose_keys(box, in);
   centre.resize(dims);
   scale.resize(dims);
@@ -39,13 +40,19 @@ void BlockKeys<T>::prepare(MatrixView<const T> in, const Kernel& kernel, bool ma
     extent[d] = std::max(std::abs(box.low[d] - centre[d]), std::abs(box.high[d] - centre[d])) * scale[d];
     if (form == DistanceForm::raw) raw_scale[d] = saturate<T>(scale[d]);
   }
+  out_of_range = false;
+  for (std::size_t d = 0; d < dims && !gaussian; ++d)
+    out_of_range |= !(box.half(d) * scale[d] <= static_cast<double>(farthest_difference<T>) / 4);
+  // A few roundings of the squared distance: of differences of scaled coordinates, or of D products.
+  const T roundings = form == DistanceForm::raw ? static_cast<T>(8 + dims) : T(32);
+  edge = 1 - roundings * std::numeric_limits<T>::epsilon();
   keys.resize(checked_product("keys", count, dims));
   if (form == DistanceForm::raw) {
     for (std::size_t k = 0; k < count; ++k) std::copy(in.row(k), in.row(k) + dims, keys.data() + k * dims);
   } else {
     move_and_scale(in, centre.data(), scale.data(), keys.data());
   }
-  if (form == DistanceForm::raw || dims < product_dims || !may_use_product) return;
+  if (form == DistanceForm::raw || dims < product_dims || !may_use_product || !gaussian) return;
   norms.resize(count);
   double largest = 0;
   for (std::size_t k = 0; k < count; ++k) {

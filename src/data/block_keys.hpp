@@ -14,6 +14,7 @@ namespace attnpool::detail {
 //   scaled   (x - middle) * scale rounded to T, so with an error of reach * epsilon in every coordinate: up to a reach
 //            of 8
 //   raw      as they are, scaled after the subtraction: one operation more per dimension and pair, no such error
+// Under the boxcar kernel always raw, as whether a key counts must not depend on the place of the origin.
 //   product  scaled, from 4 dimensions on and squared norms of at most 32: an error of some 100 epsilon in an exponent
 // prepare() may be called again and again; memory is kept.
 template <class T>
@@ -31,6 +32,9 @@ struct BlockKeys {
   std::vector<T> keys;         // [count][dims]
   std::vector<T> raw_scale;    // [dims], raw form
   std::vector<T> norms;        // [count], product form
+  T edge = 1;                  // see BlockTask
+  // Some difference may exceed farthest_difference, so that nothing can be computed in T. Not under the Gaussian kernel.
+  bool out_of_range = false;
 
   void prepare(MatrixView<const T> keys, const Kernel& kernel, bool may_use_product);
 };

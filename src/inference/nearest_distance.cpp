@@ -32,7 +32,7 @@ double NearestDistance::distance(const double* query, std::vector<Interval>& run
                  below = after == sorted_.begin() ? infinity : query[0] - after[-1];
     return scale_[0] > 0 ? std::min(above, below) * scale_[0] : 0;
   }
-  tree_.select(query, query, scale_.data(), 0, false, runs);
+  tree_.select(query, query, {Decay({}), scale_, 0, false}, runs);
   double nearest = infinity;
   for (const Interval& run : runs)
     for (std::size_t i = run.begin; i < run.end; ++i) {

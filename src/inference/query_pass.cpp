@@ -42,8 +42,9 @@ void QueryPass::run(const PoolRequest<double>& request, Workspace<double>& works
         log2_at_origin[query] = log2 - q.reference_at_origin;
       }
       for (std::size_t p = 0; p < parameter_count(moments, dims); ++p) {
-        const std::size_t at = query * dims + dimension_of(moments, p);
-        const bool first = is_first(moments, p);
+        const MomentFactors factors = factors_of(moments, p, dims);
+        const std::size_t at = query * dims + factors.dims[0];
+        const bool first = factors.count == 1;
         (first ? delta : delta_square)[at] = q.weight(1 + p, i) / weight;
         for (std::size_t v = 0; v < cols; ++v)
           (first ? mean_delta : mean_delta_square)[at * cols + v] = values.unit[v] * (q.value(1 + p, v, i) / weight);

@@ -109,18 +109,21 @@ void BlockTree::weigh(std::span<const double> key_weights) {
     heaviest_[node] = std::max(heaviest_[2 * node], heaviest_[2 * node + 1]);
 }
 
-void BlockTree::select(const double* low, const double* high, const double* scale, double margin, bool leaves_one_out,
-                       std::vector<Interval>& runs) const {
+void BlockTree::select(const double* low, const double* high, const Reach& reach, std::vector<Interval>& runs) const {
+  const double margin = reach.margin;
+  const bool leaves_one_out = reach.leaves_one_out;
+  std::vector<double> gaps(dims_), spans(dims_);
   // The least and the largest exponent between the boxes; a rounding or two does not matter beside the margin's bit.
   const auto bounds = [&](std::size_t node, double& nearest, double& farthest) {
     const double *l = &boxes_[2 * node * dims_], *h = l + dims_;
-    nearest = farthest = 0;
     for (std::size_t d = 0; d < dims_; ++d) {
-      const double gap = std::max({l[d] - high[d], low[d] - h[d], 0.0}) * scale[d];
-      const double span = std::max(h[d] - low[d], high[d] - l[d]) * scale[d];
-      nearest += gap * gap;
-      farthest += span * span;
+      const double gap = std::max({l[d] - high[d], low[d] - h[d], 0.0}) * reach.scale[d];
+      const double span = std::max(h[d] - low[d], high[d] - l[d]) * reach.scale[d];
+      gaps[d] = gap * gap;
+      spans[d] = span * span;
     }
+    nearest = reach.decay.exponent(gaps);
+    farthest = reach.decay.exponent(spans);
     if (!heaviest_.empty()) nearest -= heaviest_[node];
   };
   const auto points_in = [&](std::size_t leaf) {
@@ -136,7 +139,7 @@ void BlockTree::select(const double* low, const double* high, const double* scal
   while (!open.empty()) {
     const Candidate c = open.back();
     open.pop_back();
-    if (c.nearest > best + margin) continue;
+    if (c.nearest > best + margin || (reach.decay.is_compact() && c.nearest == inf)) continue;
     if (c.node >= leaves_) {
       found.push_back(c);
       double nearest, farthest;

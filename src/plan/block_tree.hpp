@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/bounding_box.hpp"
+#include "data/decay.hpp"
 #include "data/interval.hpp"
 
 namespace attnpool::detail {
@@ -21,11 +22,15 @@ class BlockTree {
   void weigh(std::span<const double> key_weights);
 
   const std::vector<std::uint32_t>& order() const { return order_; }
-  // Runs of points, ascending, that may weigh more than 2^-margin of the nearest's weight for a query in the box
-  // [low, high]. Exponents are sums of (scale * difference)^2 less log2 of the key weight. The nearest point may be the
-  // query's own, which does not count, if `leaves_one_out`.
-  void select(const double* low, const double* high, const double* scale, double margin, bool leaves_one_out,
-              std::vector<Interval>& runs) const;
+  struct Reach {
+    Decay decay;
+    std::span<const double> scale;  // differences times these are in units of the engine
+    double margin;
+    bool leaves_one_out;  // the nearest point may be the query's own, which does not count
+  };
+  // Runs of points, ascending, that may weigh more than 2^-margin of the nearest's weight for a query in the box [low, high]. The
+  // weight of a point is that of the kernel times its key weight.
+  void select(const double* low, const double* high, const Reach& reach, std::vector<Interval>& runs) const;
 
  private:
   std::size_t count_ = 0, dims_ = 0, block_ = 1, leaves_ = 0;

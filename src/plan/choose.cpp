@@ -8,6 +8,7 @@
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
 #include "plan/cost_model.hpp"
+#include "result/local_polynomial.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -31,9 +32,8 @@ PlanCost plain_dense(const PoolRequest<T>& request, const Workspace<T>& workspac
 template <class T>
 bool only_dense_serves(const PoolRequest<T>& request) {
   const auto others = plans<T>().subspan(1);
-  return std::all_of(others.begin(), others.end(), [&](const Plan<T>& plan) {
-    return !plan.refusal(request.options.range, request.keys.cols).empty();
-  });
+  return std::all_of(others.begin(), others.end(),
+                     [&](const Plan<T>& plan) { return !plan.refusal(request.kind()).empty(); });
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ Choice choose(const PoolRequest<T>& full, Workspace<T>& workspace, bool all_cost
                              .tolerance = tolerance_of<T>(request.options),
                              .dense_error = error,
                              .others = choice.costs};
-    const bool refuses = !plan.refusal(request.options.range, request.keys.cols).empty();
+    const bool refuses = !plan.refusal(request.kind()).empty();
     choice.costs.push_back(refuses ? PlanCost{.algorithm = plan.algorithm} : plan.cost(input));
   }
   choice.cost = choice.costs.front();
@@ -95,8 +95,8 @@ void answer_rest(const PoolRequest<T>& request, Workspace<T>& workspace, const s
   const std::size_t dims = request.queries.cols;
   AlignedVector<T> rows(rest.size() * dims);
   for (std::size_t i = 0; i < rest.size(); ++i) std::copy_n(request.queries.row(rest[i]), dims, rows.data() + i * dims);
-  const PoolRequest<T> of_rest{
-      {rows.data(), rest.size(), dims}, request.keys, request.kernel, request.moments, request.options};
+  PoolRequest<T> of_rest = request;
+  of_rest.queries = {rows.data(), rest.size(), dims};
   plan_of<T>(plan_for_the_rest(request, workspace, rest.size())).run(of_rest, workspace, {}, sink, &rest);
 }
 
@@ -121,7 +121,10 @@ double dense_error(const PoolRequest<T>& full, Workspace<T>& workspace) {
   if (request.keys.rows > 0) workspace.compute_box(request);
   for (std::size_t d = 0; d < request.keys.cols && request.keys.rows > 0; ++d)
     reach = std::max(reach, workspace.box.half(d) * std::abs(request.kernel.w_of(d)));
-  return pool_error<T>(request.keys.cols, reach) + 2 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  const double epsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
+  // log2(1 + e) is as exact as the Gaussian's exponent, but counts alpha times.
+  const double of_alpha = request.profile().shape == KernelShape::rational_quadratic ? 32 * request.profile().alpha : 0;
+  return pool_error<T>(request.keys.cols, reach) + (2 + of_alpha) * epsilon;
 }
 
 void check_unused(const Options& options, const std::string& function, unsigned used) {
@@ -133,10 +136,33 @@ void check_unused(const Options& options, const std::string& function, unsigned 
   refuse(uses_algorithm, options.algorithm != Algorithm::automatic, "algorithm");
   refuse(uses_algorithm, options.tolerance != 0, "tolerance");
   refuse(uses_error_bounds, !options.error_bounds.empty(), "error_bounds");
+  refuse(uses_order, options.order != 0, "order");
+  refuse(uses_order, options.empty != Empty::nan, "empty");
+  refuse(uses_order, !options.status.empty(), "status");
   refuse(uses_report, options.report != nullptr, "report");
 }
 
-void check_options(const Options& options, std::size_t query_count, std::size_t key_count, std::size_t dims) {
+namespace {
+
+void check_order(const Options& options, std::size_t query_count, std::size_t dims) {
+  if (options.order < 0 || options.order > 2)
+    bad_argument("order", "must be 0, 1 or 2, got " + to_string(options.order));
+  if (options.order == 2 && dims > 1)
+    bad_argument("order", "can be 2 in one dimension only, got keys of " + to_string(dims) + " columns");
+  if (options.order == 1 && dims > LocalPolynomial::most_terms)
+    bad_argument("order", "can be 1 in at most " + to_string(LocalPolynomial::most_terms) + " dimensions, got " +
+                              to_string(dims));
+  check_enum("empty", "Empty", options.empty);
+  if (!options.status.empty() && options.status.size() != query_count)
+    bad_argument("status", "must have one entry per query = " + to_string(query_count) + ", got " +
+                               to_string(options.status.size()));
+}
+
+}  // namespace
+
+void check_options(const Options& options, std::size_t query_count, std::size_t key_count, std::size_t dims,
+                   const KernelProfile& profile) {
+  check_order(options, query_count, dims);
   if (options.tolerance != 0 && !(options.tolerance >= least_tolerance && options.tolerance <= largest_tolerance))
     bad_argument("tolerance", "must be 0 (automatic) or in [" + to_string(least_tolerance) + ", " +
                                   to_string(largest_tolerance) + "], got " + to_string(options.tolerance));
@@ -152,7 +178,10 @@ void check_options(const Options& options, std::size_t query_count, std::size_t 
                                      to_string(options.error_bounds.size()));
   check_enum("algorithm", "Algorithm", options.algorithm);
   if (options.algorithm == Algorithm::automatic) return;
-  if (const std::string refusal = plan_of<double>(options.algorithm).refusal(options.range, dims); !refusal.empty())
+  if (const std::string refusal =
+          plan_of<double>(options.algorithm)
+              .refusal({.range = options.range, .dims = dims, .profile = profile, .order = options.order});
+      !refusal.empty())
     bad_argument("algorithm", attnpool::to_string(options.algorithm) + (" " + refusal));
 }
 

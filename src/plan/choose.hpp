@@ -38,13 +38,15 @@ enum OptionUse : unsigned {
   uses_key_weights = 2,
   uses_algorithm = 4,
   uses_error_bounds = 8,
-  uses_report = 16
+  uses_report = 16,
+  uses_order = 32  // order, empty and status
 };
 
 // Throws std::invalid_argument if an option is set that `function` does not use: `used` holds those that it does.
 void check_unused(const Options& options, const std::string& function, unsigned used);
 
 // Checks everything in the options of a call against its sizes.
-void check_options(const Options& options, std::size_t query_count, std::size_t key_count, std::size_t dims);
+void check_options(const Options& options, std::size_t query_count, std::size_t key_count, std::size_t dims,
+                   const KernelProfile& profile = {});
 
 }  // namespace attnpool::detail

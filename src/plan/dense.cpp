@@ -9,6 +9,7 @@
 #include "base/validate.hpp"
 #include "data/units.hpp"
 #include "plan/nearest.hpp"
+#include "result/local_polynomial.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -27,12 +28,23 @@ struct DensePlan {
   const MatrixView<const T> queries = request.queries;
   const KeyRange& range = request.options.range;
   const Routines<T>& routines = active_routines<T>();
+  const typename Routines<T>::OfProfile& profile_routines = routines_of(request);
   const BlockKeys<T>& keys = workspace.keys;
   const std::size_t parameters = parameter_count(request.moments, keys.dims);
   const std::size_t sum_count = checked_product("values", 1 + parameters, 1 + values.planes);
   const std::size_t chunk = keys_filling<T>(chunk_bytes, keys.dims, values.planes);
   const std::size_t chunks = (keys.count + chunk - 1) / chunk;
   const std::size_t blocks = (queries.rows + query_block - 1) / query_block;
+
+  // Queries farther than this from the centre are answered in double, unless they have no weight at all.
+  static constexpr double far = static_cast<double>(farthest_difference<T>) / 4;
+
+  static const typename Routines<T>::OfProfile& routines_of(const PoolRequest<T>& request) {
+    const Routines<T>& routines = active_routines<T>();
+    if (request.custom) return routines.profiles[custom_profile];
+    const auto shape = static_cast<std::size_t>(request.profile().shape);
+    return shape == 0 ? routines.gaussian : routines.profiles[shape];
+  }
 
   // The caller's number of a query, and the number here of the key that it does not see.
   std::size_t caller_index(std::size_t q) const { return selection ? selection->query_order[q] : q; }
@@ -45,6 +57,7 @@ struct DensePlan {
     if (workspace.scratch.size() < threads) workspace.scratch.resize(threads);
     for (Scratch<T>& s : workspace.scratch) {
       s.far.clear();
+      s.empty.clear();
       s.queries.resize((keys.dims + 1) * query_block);
       s.visible.resize(3 * query_block);
       s.tile.resize(2 * tile_keys * query_block);
@@ -59,6 +72,7 @@ struct DensePlan {
   // reach largest_exponent (dims = 1).
   bool load_queries(std::size_t block, std::size_t lanes, T* out) const {
     constexpr double limit = static_cast<double>(std::numeric_limits<T>::max()) / 4;
+    const bool gaussian = request.profile().is_gaussian() && !request.custom;
     const std::size_t last_query = queries_in(block) - 1;
     const bool scaled = keys.form != DistanceForm::raw;
     // Also a NaN becomes a number; its row becomes NaN at the end.
@@ -69,7 +83,8 @@ struct DensePlan {
       const std::size_t count = last_query + 1;
       const double to_exponent = scaled ? 1 : keys.scale[0], centre = keys.centre[0],
                    factor = scaled ? keys.scale[0] : 1;
-      const double reach = std::sqrt(0.999 * static_cast<double>(largest_exponent<T>)) - keys.extent[0];
+      const double reach =
+          gaussian ? std::sqrt(0.999 * static_cast<double>(largest_exponent<T>)) - keys.extent[0] : far;
       double y[query_block];
       if (queries.row_stride == 1) {
         for (std::size_t i = 0; i < count; ++i) y[i] = (static_cast<double>(x[i]) - centre) * factor;
@@ -79,8 +94,10 @@ struct DensePlan {
       }
       std::size_t beyond = 0;
       for (std::size_t i = 0; i < count; ++i) beyond += !(std::abs(y[i]) * to_exponent < reach);
+      const double farthest = gaussian ? limit : std::min(limit, far / std::max(to_exponent, far / limit));
       if (beyond > 0)
-        for (std::size_t i = 0; i < count; ++i) y[i] = saturated(y[i]);
+        for (std::size_t i = 0; i < count; ++i)
+          y[i] = y[i] > -farthest ? (y[i] < farthest ? y[i] : farthest) : -farthest;
       for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<T>(y[i]);
       for (std::size_t i = last_query + 1; i < lanes; ++i) out[i] = out[last_query];
       return beyond == 0;
@@ -145,10 +162,18 @@ struct DensePlan {
     task.visible = ranged ? s.visible.data() : nullptr;
     task.tile = s.tile.data();
     task.sums = s.sums.data();
+    task.edge = keys.edge;
+    task.alpha = static_cast<T>(request.profile().alpha);
+    task.product = request.profile().product && keys.dims > 1;
+    task.squared = request.squared;
+    if (request.custom) {
+      task.custom = request.custom->weigh;
+      task.context = request.custom->context;
+    }
     if (request.moments == Moments::none) {
-      routines.pool(task);
+      profile_routines.pool(task);
     } else {
-      routines.moments(task, request.moments);
+      profile_routines.moments(task, request.moments);
     }
     for (std::size_t i = 0; i < sum_count; ++i)
       for (std::size_t lane = 0; lane < lanes; ++lane) {
@@ -215,19 +240,41 @@ struct DensePlan {
                 .first_column = values.weighted,
                 .reference = static_cast<double>(-values.weight_exponent)};
     double* weight = s.totals.data() + (values.weighted ? query_block : 0);
+    // The caller's function is not known at other places.
+    const double least = request.is_compact() ? std::numeric_limits<double>::denorm_min() : smallest_sum;
     std::size_t small = 0;
-    for (std::size_t i = 0; i < count; ++i) small += !(weight[i] >= smallest_sum);
-    if (small == 0 && all_finite(first, count)) return sink(q);
+    for (std::size_t i = 0; i < count; ++i) small += !(weight[i] >= least);
+    const bool plain = !is_local(request.moments) && !may_be_out_of_range;
+    if (small == 0 && plain && all_finite(first, count)) return sink(q);
     bool keep[query_block];
     for (std::size_t i = 0; i < count; ++i) {
       const bool finite = is_finite(first + i);
       if (!finite) weight[i] = std::numeric_limits<double>::quiet_NaN();
-      keep[i] = !finite || weight[i] >= smallest_sum || sees_nothing(first + i);
-      if (!keep[i]) s.far.push_back(first + i);
+      const bool empty = request.is_compact() && weight[i] == 0;
+      keep[i] = !finite || sees_nothing(first + i) || (empty && !fills_in_empty) ||
+                (weight[i] >= least && !is_out_of_range(first + i) && is_well_conditioned(q, i));
+      if (!keep[i]) (empty ? s.empty : s.far).push_back(first + i);
     }
     std::uint32_t order[query_block];
     keep_lanes(q, keep, s.totals.data(), sum_count, nullptr, order);
     if (q.count > 0) sink(q);
+  }
+
+  // Local polynomials whose sums have kept fewer digits than this are computed again, from the nearest key.
+  bool is_well_conditioned(const QuerySums& q, std::size_t lane) const {
+    constexpr double least = sizeof(T) == sizeof(float) ? 0.02 : 1e-6;
+    return !is_local(request.moments) ||
+           LocalPolynomial(q, lane, request.moments, keys.dims, nullptr).conditioning() > least;
+  }
+
+  const bool fills_in_empty = request.options.empty == Empty::nearest || request.options.empty == Empty::mean;
+  // Of all kernels but the Gaussian only the rational quadratic one has weights at such distances.
+  const bool may_be_out_of_range = keys.out_of_range || request.profile().shape == KernelShape::rational_quadratic;
+  bool is_out_of_range(std::size_t q) const {
+    if (keys.out_of_range || !may_be_out_of_range) return keys.out_of_range;
+    for (std::size_t d = 0; d < keys.dims; ++d)
+      if (!(std::abs(static_cast<double>(queries(q, d)) - keys.centre[d]) * keys.scale[d] < far)) return true;
+    return false;
   }
 
   int threads() const {
@@ -285,29 +332,43 @@ struct DensePlan {
     answer_far(threads);
   }
 
+  // The keys that a query sees which a plan could not answer.
+  std::vector<Interval> runs_of(std::size_t q, bool is_empty) const {
+    if (!selection) {
+      const auto visible = visible_keys(range, q, keys.count);
+      return {visible.begin(), visible.end()};
+    }
+    std::vector<Interval> runs{{0, keys.count}};
+    if (is_empty && selection->select_nearest) {
+      selection->select_nearest(q, runs);
+    } else if (selection->select) {
+      selection->select(q, 1, runs);
+    }
+    const std::size_t x = excluded(q);
+    for (std::size_t r = 0; r < runs.size(); ++r)
+      if (runs[r].begin <= x && x < runs[r].end) {
+        runs.push_back({x + 1, runs[r].end});
+        runs[r].end = x;
+        break;
+      }
+    return runs;
+  }
+
   void answer_far(int threads) {
-    std::vector<std::size_t> far_queries;
-    for (const Scratch<T>& s : workspace.scratch) far_queries.insert(far_queries.end(), s.far.begin(), s.far.end());
-    if (far_queries.empty()) return;
+    std::vector<std::size_t> far_queries, empty_queries;
+    for (const Scratch<T>& s : workspace.scratch) {
+      far_queries.insert(far_queries.end(), s.far.begin(), s.far.end());
+      empty_queries.insert(empty_queries.end(), s.empty.begin(), s.empty.end());
+    }
+    const std::size_t count = far_queries.size() + empty_queries.size();
+    if (count == 0) return;
     const NearestSolver<T> solver(request, values);
-    std::vector<NearestScratch> far_scratches;
-    for (int t = 0; t < threads; ++t) far_scratches.push_back(solver.scratch());
-    parallel_for(far_queries.size(), threads, request.options.progress, [&](std::size_t i, int worker) {
-      const std::size_t q = far_queries[i];
-      if (!selection)
-        return solver.answer(q, q, visible_keys(range, q, keys.count), far_scratches[static_cast<std::size_t>(worker)],
-                             sink);
-      std::vector<Interval>& runs = workspace.scratch[static_cast<std::size_t>(worker)].runs;
-      runs.assign(1, {0, keys.count});
-      if (selection->select) selection->select(q, 1, runs);
-      const std::size_t x = excluded(q);
-      for (std::size_t r = 0; r < runs.size(); ++r)
-        if (runs[r].begin <= x && x < runs[r].end) {
-          runs.push_back({x + 1, runs[r].end});
-          runs[r].end = x;
-          break;
-        }
-      solver.answer(q, caller_index(q), runs, far_scratches[static_cast<std::size_t>(worker)], sink);
+    std::vector<NearestScratch> scratches;
+    for (int t = 0; t < threads; ++t) scratches.push_back(solver.scratch());
+    parallel_for(count, threads, request.options.progress, [&](std::size_t i, int worker) {
+      const bool is_empty = i >= far_queries.size();
+      const std::size_t q = is_empty ? empty_queries[i - far_queries.size()] : far_queries[i];
+      solver.answer(q, caller_index(q), runs_of(q, is_empty), scratches[static_cast<std::size_t>(worker)], sink);
     });
   }
 };
@@ -317,7 +378,7 @@ struct DensePlan {
 template <class T>
 void run_dense(const PoolRequest<T>& request, const ScaledValues<T>& values, DenseWorkspace<T>& workspace,
                const Sink& sink, const Selection* selection) {
-  workspace.keys.prepare(request.keys, request.kernel, request.moments == Moments::none);
+  workspace.keys.prepare(request.keys, request.kernel, request.moments == Moments::none && !request.custom);
   if (request.queries.rows > 0) DensePlan<T>{request, values, workspace, sink, selection}.run();
 }
 

@@ -35,7 +35,8 @@ struct Scratch {
   AlignedVector<T> queries, visible, tile, sums;
   AlignedVector<double> totals;
   std::vector<Interval> runs;
-  std::vector<std::size_t> far;  // queries to be answered relative to their nearest key
+  std::vector<std::size_t> far;    // queries that NearestSolver answers
+  std::vector<std::size_t> empty;  // those of them that have no key within reach
 };
 
 // Kept from call to call.
@@ -52,6 +53,8 @@ struct Selection {
   std::size_t key_count = 0;                    // the caller's
   // The keys that queries [first, first + count) of the request need, ascending; null: all of them.
   std::function<void(std::size_t first, std::size_t count, std::vector<Interval>& runs)> select = {};
+  // The keys among which is the nearest of one query that has none within reach; all of them if all are wanted.
+  std::function<void(std::size_t query, std::vector<Interval>& runs)> select_nearest = {};
 };
 
 template <class T>

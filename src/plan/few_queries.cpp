@@ -27,6 +27,8 @@ bool pool_few_queries(const PoolRequest<T>& request, MatrixView<const T> values,
   const MatrixView<const T> queries = request.queries, keys = request.keys;
   const Options& options = request.options;
   const bool dense = options.algorithm == Algorithm::automatic || options.algorithm == Algorithm::dense;
+  if (!request.profile().is_gaussian() || request.custom || request.moments != Moments::none || !options.status.empty())
+    return false;
   if (!has_few_queries(queries.rows, keys.rows) || !dense || !options.key_weights.empty()) return false;
   const std::size_t dims = keys.cols, cols = values.cols;
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());

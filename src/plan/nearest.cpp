@@ -58,15 +58,24 @@ NearestSolver<T>::NearestSolver(const PoolRequest<T>& request, const ScaledValue
       raw_keys_(request.keys),
       keys_(request.keys, request.kernel, values.key_weights()),
       values_(values),
+      profile_(request.profile()),
+      decay_(request.profile()),
+      pairs_(profile_, keys_, static_cast<double>(std::numeric_limits<T>::epsilon())),
       moments_(request.moments),
+      empty_(request.options.empty),
+      squared_(request.squared),
       with_bounds_(request.wants_bounds()),
       routines_(active_routines<double>()) {}
 
 template <class T>
 NearestScratch NearestSolver<T>::scratch() const {
   const std::size_t parameters = parameter_count(moments_, keys_.dims);
-  return {std::vector<double>(keys_.dims), std::vector<double>(keys_.dims), std::vector<double>(keys_.dims),
-          std::vector<double>(chunk_keys), std::vector<double>((1 + parameters) * (1 + values_.cols))};
+  return {.origin = std::vector<double>(keys_.dims),
+          .query = std::vector<double>(keys_.dims),
+          .reference = std::vector<double>(keys_.dims),
+          .weights = std::vector<double>(chunk_keys),
+          .declines = std::vector<double>(counts_from_query() && parameters > 0 ? chunk_keys : 0),
+          .sums = std::vector<double>((1 + parameters) * (1 + values_.cols))};
 }
 
 // Adds weights[j] * of(j) of keys first .. first + count - 1, and times their values, to sums [1 + cols].
@@ -82,17 +91,32 @@ void NearestSolver<T>::add(double* sums, const double* weights, std::size_t firs
   }
 }
 
-// The part of dimension d in the exponent of key k, from that of the nearest key: covariances do not change.
-template <class T>
-double NearestSolver<T>::exponent(const NearestScratch& s, std::size_t d, std::size_t k) const {
-  const double x = keys_.keys[d * keys_.count + k], q = s.query[d], r = s.reference[d];
-  return keys_.factor[d] * (r - x) * ((q - r) + (q - x));
-}
-
-// delta of dimension d for key k, counted from the nearest key: covariances do not change.
+// delta of dimension d for key k, counted from the nearest key, which leaves the covariances of a Gaussian weight's derivatives
+// and of local polynomials as they are; the derivatives of other weights count from the query.
 template <class T>
 double NearestSolver<T>::delta(const NearestScratch& s, std::size_t d, std::size_t k) const {
-  return std::sqrt(keys_.factor[d]) * (s.reference[d] - keys_.keys[d * keys_.count + k]);
+  const double from = counts_from_query() ? s.query[d] : s.reference[d];
+  return std::sqrt(keys_.factor[d]) * (from - keys_.keys[d * keys_.count + k]);
+}
+
+template <class T>
+double NearestSolver<T>::moment(const NearestScratch& s, std::size_t p, std::size_t k) const {
+  const bool squares = moments_ == Moments::scalar || moments_ == Moments::per_dimension;
+  if (squares && !counts_from_query()) {
+    double sum = 0;
+    for (std::size_t d = 0; d < keys_.dims; ++d)
+      if (moments_ == Moments::scalar || d == p) sum += exponent(s, d, k);
+    return sum;
+  }
+  if (moments_ == Moments::scalar) {
+    double sum = 0;
+    for (std::size_t d = 0; d < keys_.dims; ++d) sum += delta(s, d, k) * delta(s, d, k);
+    return sum;
+  }
+  const MomentFactors factors = factors_of(moments_, p, keys_.dims);
+  double product = 1;
+  for (std::size_t i = 0; i < factors.count; ++i) product *= delta(s, i < 2 ? factors.dims[i] : 0, k);
+  return product;
 }
 
 // Adds the sums over some keys, whose weights are in s.weights.
@@ -106,22 +130,62 @@ void NearestSolver<T>::add_chunk(NearestScratch& s, std::size_t first, std::size
   } else {
     add(s.sums.data(), weights, first, count, [](std::size_t) { return 1.0; });
   }
-  if (moments_ == Moments::scalar) {
-    add(s.sums.data() + columns, weights, first, count, [&](std::size_t k) {
-      double sum = 0;
-      for (std::size_t d = 0; d < keys_.dims; ++d) sum += exponent(s, d, k);
-      return sum;
-    });
-  } else if (moments_ == Moments::per_dimension) {
-    for (std::size_t d = 0; d < keys_.dims; ++d)
-      add(s.sums.data() + (1 + d) * columns, weights, first, count, [&](std::size_t k) { return exponent(s, d, k); });
-  } else {
-    for (std::size_t p = 0; p < parameter_count(moments_, keys_.dims); ++p)
-      add(s.sums.data() + (1 + p) * columns, weights, first, count, [&](std::size_t k) {
-        const double x = delta(s, dimension_of(moments_, p), k);
-        return is_first(moments_, p) ? x : x * x;
-      });
+  for (std::size_t p = 0; p < parameter_count(moments_, keys_.dims); ++p)
+    add(s.sums.data() + (1 + p) * columns, counts_from_query() ? s.declines.data() : weights, first, count,
+        [&](std::size_t k) { return moment(s, p, k); });
+}
+
+template <class T>
+double NearestSolver<T>::gaussian_weights(NearestScratch& s, std::size_t nearest, Interval keys) const {
+  return routines_.weights(keys_.task(s.query.data(), s.reference.data(), nearest, keys), s.weights.data());
+}
+
+// Weights of some keys, relative to the reference key's unless the kernel is compact, with the exponents of the key weights.
+// Returns their sum.
+template <class T>
+double NearestSolver<T>::other_weights(NearestScratch& s, std::size_t nearest, Interval keys, Weighing weighing) const {
+  const double *query = s.query.data(), *reference = s.reference.data();
+  double total = 0;
+  for (std::size_t k = keys.begin; k < keys.end; ++k) {
+    double w = 1;
+    if (weighing == Weighing::kernel) {
+      w = pairs_.weight(query, reference, k);
+      if (squared_) w *= w;
+    } else if (weighing == Weighing::nearest) {
+      w = pairs_.relative_square(query, reference, k) <= 0 ? 1 : 0;
+    }
+    w *= pairs_.power(k, nearest);
+    s.weights[k - keys.begin] = w;
+    total += w;
+    if (s.declines.empty()) continue;
+    double square = pairs_.relative_square(query, reference, k);
+    for (std::size_t d = 0; d < keys_.dims; ++d) square += pairs_.square(query, reference, d);
+    s.declines[k - keys.begin] =
+        profile_.is_compact() || weighing != Weighing::kernel ? 0 : w * decay_.relative_decline(square);
   }
+  return total;
+}
+
+template <class T>
+void NearestSolver<T>::add_sums(NearestScratch& s, std::size_t nearest, std::span<const Interval> visible,
+                                Weighing weighing, double& slack) const {
+  for (const Interval& interval : visible)
+    for (std::size_t first = interval.begin; first < interval.end; first += chunk_keys) {
+      const std::size_t count = std::min(chunk_keys, interval.end - first);
+      const Interval keys{first, first + count};
+      const double total =
+          profile_.is_gaussian() ? gaussian_weights(s, nearest, keys) : other_weights(s, nearest, keys, weighing);
+      if (total == 0) continue;
+      if (keys_.is_weighted())
+        for (std::size_t j = 0; j < count; ++j) {
+          s.weights[j] *= keys_.mantissa[first + j];
+          if (!s.declines.empty()) s.declines[j] *= keys_.mantissa[first + j];
+        }
+      add_chunk(s, first, count, total);
+      for (std::size_t j = 0; j < count && with_bounds_ && keys_.dims > 1; ++j)
+        for (std::size_t d = 0; d < keys_.dims && s.weights[j] != 0; ++d)
+          slack += s.weights[j] * std::abs(exponent(s, d, first + j));
+    }
 }
 
 template <class T>
@@ -129,28 +193,23 @@ void NearestSolver<T>::answer(std::size_t query, std::size_t caller_index, std::
                               NearestScratch& s, const Sink& sink) const {
   const std::size_t dims = keys_.dims, columns = 1 + values_.cols;
   std::fill(s.sums.begin(), s.sums.end(), 0.0);
-  double distance = 0, slack = 0;
+  double slack = 0;
   for (std::size_t d = 0; d < dims; ++d) s.query[d] = keys_.coordinate(static_cast<double>(queries_(query, d)), d);
-  const std::size_t nearest = find_nearest(routines_, keys_, visible, s.query.data(), s.reference.data());
-  if (nearest == KeyRange::none) visible = {};
-  for (std::size_t d = 0; d < dims && nearest != KeyRange::none; ++d) {
-    const double delta = s.query[d] - s.reference[d];
-    distance += keys_.factor[d] * delta * delta;
+  const std::size_t nearest = profile_.is_gaussian()
+                                  ? find_nearest(routines_, keys_, visible, s.query.data(), s.reference.data())
+                                  : pairs_.find_heaviest(visible, s.query.data(), s.reference.data());
+  const bool seen = nearest != KeyRange::none;
+  if (!seen) visible = {};
+  std::vector<double> squares(dims);
+  for (std::size_t d = 0; d < dims && seen; ++d) {
+    squares[d] = pairs_.square(s.query.data(), s.reference.data(), d);
     s.origin[d] = static_cast<double>(raw_keys_(nearest, d));
   }
-  for (const Interval& interval : visible)
-    for (std::size_t first = interval.begin; first < interval.end; first += chunk_keys) {
-      const std::size_t count = std::min(chunk_keys, interval.end - first);
-      const RowTask<double> task = keys_.task(s.query.data(), s.reference.data(), nearest, {first, first + count});
-      double total = routines_.weights(task, s.weights.data());
-      if (total == 0) continue;
-      if (keys_.is_weighted())
-        for (std::size_t j = 0; j < count; ++j) s.weights[j] *= keys_.mantissa[first + j];
-      add_chunk(s, first, count, total);
-      for (std::size_t j = 0; j < count && with_bounds_ && dims > 1; ++j)
-        for (std::size_t d = 0; d < dims && s.weights[j] != 0; ++d)
-          slack += s.weights[j] * std::abs(exponent(s, d, first + j));
-    }
+  add_sums(s, nearest, visible, Weighing::kernel, slack);
+  const bool empty = seen && s.sums[0] == 0;
+  if (empty && (empty_ == Empty::nearest || empty_ == Empty::mean))
+    add_sums(s, nearest, visible, empty_ == Empty::mean ? Weighing::all : Weighing::nearest, slack);
+  if (empty) std::fill(s.sums.begin() + static_cast<std::ptrdiff_t>(columns), s.sums.end(), 0.0);
   // The exponent of a key is off by a few roundings of the dimensions' parts, which may be large and cancel; in one
   // dimension it is at most 1022, and counts as its weight, so e 2^-e < 1. The other terms are the sums' own roundings.
   constexpr double u = std::numeric_limits<double>::epsilon() / 2;
@@ -158,16 +217,17 @@ void NearestSolver<T>::answer(std::size_t query, std::size_t caller_index, std::
   const double bound =
       2 * u * (0.7 * (static_cast<double>(dims) + 4) * (slack / s.sums[0] + 1) + (by_dot ? 1100 : 4100)) +
       static_cast<double>(std::numeric_limits<T>::epsilon());
-  const bool seen = nearest != KeyRange::none;
+  const double distance = seen && !profile_.is_compact() ? decay_.exponent(squares) * (squared_ ? 2 : 1) : 0;
   sink({.count = 1,
         .first = caller_index,
         .sums = s.sums.data(),
         .stride = 1,
         .columns = columns,
         .reference = seen && keys_.is_weighted() ? distance + keys_.bias[nearest] : distance,
-        .origin = seen ? s.origin.data() : nullptr,
+        .origin = seen && !counts_from_query() ? s.origin.data() : nullptr,
         .reference_at_origin = seen && keys_.is_weighted() ? static_cast<double>(keys_.bias[nearest]) : 0,
-        .bounds = with_bounds_ ? &bound : nullptr});
+        .bounds = with_bounds_ ? &bound : nullptr,
+        .empty = empty});
 }
 
 template class NearestSolver<float>;

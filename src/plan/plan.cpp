@@ -78,10 +78,19 @@ std::vector<std::uint32_t> carry_out_pruned(const PoolRequest<T>& request, Works
   return {};
 }
 
-std::string grid_refusal(const KeyRange& range, std::size_t dims) {
-  if (dims > most_grid_dims)
-    return "needs at most " + to_string(most_grid_dims) + " dimensions, got " + to_string(dims);
-  return refusal_of_range(range);
+std::string pruned_refusal(const RequestKind& kind) {
+  if (kind.custom) return "cannot serve a kernel whose reach it does not know";
+  return refusal_of_range(kind.range);
+}
+
+std::string grid_refusal(const RequestKind& kind) {
+  if (kind.dims > most_grid_dims)
+    return "needs at most " + to_string(most_grid_dims) + " dimensions, got " + to_string(kind.dims);
+  if (kind.custom || !kind.profile.is_gaussian())
+    return std::string("needs the gaussian kernel, got ") +
+           (kind.custom ? "a function" : attnpool::to_string(kind.profile.shape));
+  if (kind.order > 0) return "needs order 0, got " + to_string(kind.order);
+  return refusal_of_range(kind.range);
 }
 
 template <class T>
@@ -124,9 +133,8 @@ std::vector<std::uint32_t> carry_out_grid(const PoolRequest<T>& request, Workspa
 
 template <class T>
 constexpr std::array<Plan<T>, 3> table{{
-    {Algorithm::dense, [](const KeyRange&, std::size_t) { return std::string(); }, dense_cost<T>, carry_out_dense<T>},
-    {Algorithm::pruned, [](const KeyRange& range, std::size_t) { return refusal_of_range(range); }, pruned_cost<T>,
-     carry_out_pruned<T>},
+    {Algorithm::dense, [](const RequestKind&) { return std::string(); }, dense_cost<T>, carry_out_dense<T>},
+    {Algorithm::pruned, pruned_refusal, pruned_cost<T>, carry_out_pruned<T>},
     {Algorithm::grid, grid_refusal, grid_cost<T>, carry_out_grid<T>},
 }};
 

@@ -36,7 +36,7 @@ template <class T>
 struct Plan {
   Algorithm algorithm;
   // Empty if requests of this kind can be served, else why not: the rest of a sentence that begins with the plan's name.
-  std::string (*refusal)(const KeyRange& range, std::size_t dims);
+  std::string (*refusal)(const RequestKind& kind);
   PlanCost (*cost)(const CostInput<T>& input);
   // Gives `sink` the sums of the request's queries. Returns the indices of those that it could not answer, ascending.
   // cost: what cost() returned. subset: null, or the caller's index of every query of the request.

@@ -75,6 +75,7 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
 
   const MatrixView<const T> ordered{workspace.queries.data(), request.queries.rows, dims};
   const std::vector<double> scale = scales_of(request.kernel, dims);
+  const Decay decay(request.profile()), nearer({});
   const double left_out =
       request.negligible > 0 ? request.negligible : static_cast<double>(std::numeric_limits<T>::epsilon());
   const double margin = std::log2(static_cast<double>(request.keys.rows)) + 2 - std::log2(left_out);
@@ -92,14 +93,24 @@ void run_pruned(const PoolRequest<T>& request, PrunedWorkspace<T>& workspace, co
         low[d] = std::min(low[d], x);
         high[d] = std::max(high[d], x);
       }
-    workspace.tree.select(low.data(), high.data(), scale.data(), margin, leaves_one_out, runs);
+    workspace.tree.select(low.data(), high.data(), {decay, scale, margin, leaves_one_out}, runs);
+  };
+  selection.select_nearest = [&](std::size_t query, std::vector<Interval>& runs) {
+    if (request.options.empty == Empty::mean) return runs.assign(1, {0, workspace.values.count});
+    std::vector<double> at(dims);
+    for (std::size_t d = 0; d < dims; ++d) at[d] = static_cast<double>(ordered(query, d));
+    // Key weights do not matter to what is nearest: the margin makes up for any ratio of two.
+    constexpr double any_ratio = 2200;
+    workspace.tree.select(at.data(), at.data(), {nearer, scale, any_ratio, leaves_one_out}, runs);
   };
   const MatrixView<const T> keys{workspace.keys.data(), workspace.values.count, dims};
-  run_dense<T>({ordered, keys, request.kernel, request.moments, request.options}, workspace.values, workspace.dense,
-               sink, &selection);
+  PoolRequest<T> in_order = request;
+  in_order.queries = ordered;
+  in_order.keys = keys;
+  run_dense<T>(in_order, workspace.values, workspace.dense, sink, &selection);
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                                    \
+#define ATTNPOOL_INSTANTIATE(T)                                                                                  \
   template bool suits(const PrunedWorkspace<T>&, const Kernel&, std::size_t);                                    \
   template void prepare_pruned(MatrixView<const T>, const ScaledValues<T>&, const Kernel&, PrunedWorkspace<T>&); \
   template void run_pruned(const PoolRequest<T>&, PrunedWorkspace<T>&, const Sink&, const std::vector<std::uint32_t>*);

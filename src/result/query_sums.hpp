@@ -9,9 +9,10 @@
 
 namespace attnpool::detail {
 
-// Sums over the keys of weight * {1, value}, and the same times the moments of delta that were asked for. A weight is the
-// key weight times 2^-(e - reference), e = sum_d delta_d^2, delta_d = |w_d| exponent_scale (query_d - key_d). weight(0,
-// lane) is 0 if the query saw no key and NaN if it is not finite.
+// Sums over the keys of weight * {1, value}, and the same times the moments of delta that were asked for, delta in units of the
+// engine (data/units.hpp). A weight is the key weight times that of the kernel times 2^reference; in moments that stand for
+// derivatives, its decline takes the place of the kernel's weight. weight(0, lane) is 0 if the query saw no key or none is within
+// reach, and NaN if it is not finite.
 struct QuerySums {
   std::size_t count = 0;                 // of queries, one per lane
   std::size_t first = 0;                 // lane i is query first + i,
@@ -25,6 +26,8 @@ struct QuerySums {
   double reference_at_origin =
       0;  // what of `reference` is not the distance of that key: so weights are relative to one there
   const double* bounds = nullptr;  // null, or of |mean - exact| / (largest - smallest value) of each lane
+
+  bool empty = false;  // one query, no key within reach: the sums are those of Options::empty
 
   std::size_t query(std::size_t lane) const { return first + (order ? order[lane] : lane); }
   // p = 0: of w, p >= 1: of w times moment p - 1

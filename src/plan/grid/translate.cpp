@@ -43,9 +43,17 @@ void Grid<T>::translate_along(std::size_t dim, std::size_t stride, int threads) 
                           .target = out[to].data() + cell * size});
     };
     for (std::size_t set = 0; set < sets_.size(); ++set) carry(set, expansion.gaussian(), set);
-    for (std::size_t p = 0; p < parameters; ++p)
-      if (moments == Moments::scalar || dimension_of(moments, p) == dim)
-        carry(0, is_first(moments, p) ? expansion.first_moment() : expansion.second_moment(), 1 + p);
+    for (std::size_t p = 0; p < parameters; ++p) {
+      const MomentFactors factors = factors_of(moments, p, shape_.dims);
+      if (moments == Moments::scalar) {
+        carry(0, expansion.second_moment(), 1 + p);
+      } else if (factors.count == 1 && factors.dims[0] == dim) {
+        carry(0, expansion.first_moment(), 1 + p);
+      } else if (factors.count == 2 && factors.dims[1] == dim) {
+        const bool mixed = factors.dims[0] != dim;  // the first moment in the lower dimension is there already
+        carry(mixed ? 1 + factors.dims[0] : 0, mixed ? expansion.first_moment() : expansion.second_moment(), 1 + p);
+      }
+    }
   };
   const std::size_t per_task = std::max<std::size_t>(1, boxes_.count / 256),
                     tasks = (boxes_.count + per_task - 1) / per_task;

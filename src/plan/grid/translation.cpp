@@ -66,7 +66,7 @@ double Expansion::decay(std::size_t offset) const {
 
 void Expansion::make_matrices(Moments moments) {
   const std::size_t size = terms_ * row_;
-  const bool with_first = moments == Moments::first || moments == Moments::both,
+  const bool with_first = moments == Moments::first || moments == Moments::both || moments == Moments::line,
              with_second = moments != Moments::none && moments != Moments::first;
   if (!gaussian_.empty() && (!with_first || !first_.empty()) && (!with_second || !second_.empty())) return;
   gaussian_.assign((2 * reach_ + 1) * size, 0.0);
