@@ -41,8 +41,10 @@ void LocalPolynomial::factorise(double least) {
   }
   const auto left = [&](std::size_t i) { return raw[i] > 0 ? schur[i][i] / raw[i] : 0; };
   for (; rank_ < terms_; ++rank_) {
-    std::size_t* best = std::max_element(pivot_ + rank_, pivot_ + terms_,
-                                         [&](std::size_t a, std::size_t b) { return left(a) < left(b); });
+    // A parabola that keys do not determine gives way to a line, not to c delta^2.
+    std::size_t* best = pivot_ + rank_;
+    if (terms_ == dims_)
+      best = std::max_element(best, pivot_ + terms_, [&](std::size_t i, std::size_t j) { return left(i) < left(j); });
     conditioning_ = std::min(conditioning_, left(*best));
     if (!(left(*best) > least)) return;
     const auto row = static_cast<std::size_t>(best - pivot_);
