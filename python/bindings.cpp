@@ -62,8 +62,11 @@ void average_pool(const py::array& values, py::array out) {
 // ones keeps every thread busy and hears Ctrl-C; smaller ones are shared out whole.
 constexpr double large_problem = 5e7;
 
-void pool(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
-          const attnpool::Gaussian& score, const CallOptions& how, py::array out) {
+// Returns what each answer rests on, as numbers of QueryStatus, if `with_status`.
+py::array_t<int> pool(std::size_t count, const py::array& queries, const py::array& keys,
+                              const py::array& values, const attnpool::Kernel& kernel, const CallOptions& how,
+                              py::array out, bool with_status) {
+  std::vector<attnpool::QueryStatus> status;
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
@@ -72,19 +75,27 @@ void pool(std::size_t count, const py::array& queries, const py::array& keys, co
     check_apart<T>("out", result, "queries", q);
     check_apart<T>("out", result, "keys", k);
     check_apart<T>("out", result, "values", v);
+    if (with_status) status.resize(q.rows);
     const double work = static_cast<double>(q.rows / count) * static_cast<double>(k.rows / count) *
                         static_cast<double>(k.cols + v.cols + 14);
     without_gil([&] {
-      if (count > 1 && work < large_problem) return attnpool::pool_batch<T>(count, q, k, v, score, result, how.all());
-      for (std::size_t i = 0; i < count; ++i)
-        attnpool::pool<T>(part(q, count, i), part(k, count, i), part(v, count, i), score, part(result, count, i),
-                          how.part(count, i));
+      if (count > 1 && work < large_problem)
+        return attnpool::pool_batch<T>(count, q, k, v, kernel, result, how.with_status(status));
+      for (std::size_t i = 0; i < count; ++i) {
+        attnpool::Options options = how.part(count, i);
+        if (with_status) options.status = std::span(status).subspan(i * (q.rows / count), q.rows / count);
+        attnpool::pool<T>(part(q, count, i), part(k, count, i), part(v, count, i), kernel, part(result, count, i),
+                          options);
+      }
     });
   });
+  py::array_t<int> numbers(static_cast<py::ssize_t>(status.size()));
+  for (std::size_t q = 0; q < status.size(); ++q) numbers.mutable_data()[q] = static_cast<int>(status[q]);
+  return numbers;
 }
 
 void attention_weights(std::size_t count, const py::array& queries, const py::array& keys,
-                       const attnpool::Gaussian& score, const CallOptions& how, py::array out) {
+                       const attnpool::Kernel& kernel, const CallOptions& how, py::array out) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys);
@@ -95,14 +106,14 @@ void attention_weights(std::size_t count, const py::array& queries, const py::ar
     without_gil([&] {
       SignalWatch watch;
       for (std::size_t i = 0; i < count; ++i, watch.due())
-        attnpool::attention_weights<T>(part(q, count, i), part(k, count, i), score, part(result, count, i),
+        attnpool::attention_weights<T>(part(q, count, i), part(k, count, i), kernel, part(result, count, i),
                                        how.part(count, i));
     });
   });
 }
 
 void pool_gradient(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
-                   const attnpool::Gaussian& score, const CallOptions& how, py::array out, py::array gradient) {
+                   const attnpool::Kernel& kernel, const CallOptions& how, py::array out, py::array gradient) {
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);
     const auto q = input<T>("queries", queries), k = input<T>("keys", keys), v = input<T>("values", values);
@@ -111,7 +122,7 @@ void pool_gradient(std::size_t count, const py::array& queries, const py::array&
     without_gil([&] {
       SignalWatch watch;
       for (std::size_t i = 0; i < count; ++i, watch.due())
-        attnpool::pool_gradient<T>(part(q, count, i), part(k, count, i), part(v, count, i), score,
+        attnpool::pool_gradient<T>(part(q, count, i), part(k, count, i), part(v, count, i), kernel,
                                    part(result, count, i), part(derivative, count, i), how.part(count, i));
     });
   });
@@ -147,17 +158,17 @@ void save_model(const std::string& path, const py::dict& d) {
 }
 
 std::string explain(const py::array& queries, const py::array& keys, const py::array& values,
-                    const attnpool::Gaussian& score, const CallOptions& how) {
+                    const attnpool::Kernel& kernel, const CallOptions& how) {
   return with_type_of(keys, [&](auto zero) {
     using T = decltype(zero);
     return attnpool::explain_pool<T>(input<T>("queries", queries), input<T>("keys", keys), input<T>("values", values),
-                                     score, how.all());
+                                     kernel, how.all());
   });
 }
 
 std::pair<double, std::vector<double>> loss_gradient(const py::array& queries, const py::array& keys,
                                                      const py::array& values, const py::array& targets,
-                                                     const attnpool::Gaussian& score, const CallOptions& how,
+                                                     const attnpool::Kernel& kernel, const CallOptions& how,
                                                      const std::string& loss) {
   return with_type_of(keys, [&](auto zero) {
     using T = decltype(zero);
@@ -165,7 +176,7 @@ std::pair<double, std::vector<double>> loss_gradient(const py::array& queries, c
                y = input<T>("targets", targets);
     const attnpool::Loss kind = attnpool::from_string<attnpool::Loss>(loss);
     attnpool::LossAndGradient result;
-    without_gil([&] { result = attnpool::loss_gradient<T>(q, k, v, y, score, kind, how.all()); });
+    without_gil([&] { result = attnpool::loss_gradient<T>(q, k, v, y, kernel, kind, how.all()); });
     return std::pair(result.loss, result.gradient);
   });
 }
@@ -285,16 +296,20 @@ PYBIND11_MODULE(_core, m) {
           "offset"_a = 0, "Leave-one-out: query i sees every key but key i + offset.")
       .def("contains", &KeyRange::contains, "query"_a, "key"_a, "key_count"_a);
 
-  py::class_<attnpool::Gaussian>(m, "Gaussian").def(py::init(&gaussian), "numbers"_a, "are_bandwidths"_a);
+  py::class_<attnpool::Kernel>(m, "Kernel")
+      .def(py::init(&kernel_of), "numbers"_a, "are_bandwidths"_a, "shape"_a = "gaussian", "alpha"_a = 1.0,
+           "product"_a = false);
   py::class_<CallOptions>(m, "CallOptions")
-      .def(py::init<const KeyRange&, int, const std::string&, double, py::array_t<double>>());
+      .def(py::init<const KeyRange&, int, const std::string&, double, py::array_t<double>, int, const std::string&>(),
+           "key_range"_a, "threads"_a, "algorithm"_a, "tolerance"_a, "key_weights"_a, "order"_a = 0, "empty"_a = "nan");
 
   m.attr("__version__") = attnpool::version();
   m.def("exp", &exponential);
   m.def("softmax", &softmax);
   m.def("log_sum_exp", &log_sum_exp);
   m.def("average_pool", &average_pool);
-  m.def("pool", &pool);
+  m.def("pool", &pool, "count"_a, "queries"_a, "keys"_a, "values"_a, "kernel"_a, "how"_a, "out"_a,
+        "with_status"_a = false);
   m.def("explain", &explain);
   m.def("attention_weights", &attention_weights);
   m.def("pool_gradient", &pool_gradient);

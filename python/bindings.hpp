@@ -69,8 +69,10 @@ auto with_type_of(const py::array& array, F&& f) {
   throw py::type_error("dtype must be float32 or float64");
 }
 
-inline attnpool::Gaussian gaussian(const std::vector<double>& numbers, bool are_bandwidths) {
-  return are_bandwidths ? attnpool::Gaussian::from_bandwidth(numbers) : attnpool::Gaussian(numbers);
+inline attnpool::Kernel kernel_of(const std::vector<double>& numbers, bool are_bandwidths, const std::string& shape,
+                                  double alpha, bool product) {
+  const attnpool::KernelProfile profile(attnpool::from_string<attnpool::KernelShape>(shape), alpha, product);
+  return are_bandwidths ? attnpool::Kernel::from_bandwidth(profile, numbers) : attnpool::Kernel(profile, numbers);
 }
 
 // An integer of Python or NumPy, clipped to what the library can count.
@@ -126,8 +128,11 @@ void without_gil(F&& compute) {
 class CallOptions {
  public:
   CallOptions(const attnpool::KeyRange& range, int threads, const std::string& algorithm, double tolerance,
-              py::array_t<double, py::array::c_style | py::array::forcecast> key_weights)
+              py::array_t<double, py::array::c_style | py::array::forcecast> key_weights, int order,
+              const std::string& empty)
       : key_weights_(std::move(key_weights)) {
+    options_.order = order;
+    options_.empty = attnpool::from_string<attnpool::Empty>(empty);
     options_.range = range;
     options_.threads = threads;
     options_.algorithm = attnpool::from_string<attnpool::Algorithm>(algorithm);
@@ -136,6 +141,12 @@ class CallOptions {
     options_.key_weights = {key_weights_.data(), static_cast<std::size_t>(key_weights_.size())};
   }
   const attnpool::Options& all() const { return options_; }
+  // The same, with a place for what each answer rests on.
+  attnpool::Options with_status(std::vector<attnpool::QueryStatus>& status) const {
+    attnpool::Options o = options_;
+    o.status = status;
+    return o;
+  }
   // For problem i of count.
   attnpool::Options part(std::size_t count, std::size_t i) const {
     attnpool::Options o = options_;
@@ -170,11 +181,11 @@ void bind_selection(py::module_& m);
 void bind_states(py::module_& m);
 
 py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& keys, const py::array_t<double>& values,
-               const attnpool::Gaussian& score, const CallOptions& how, const std::string& variance, double level,
+               const attnpool::Kernel& kernel, const CallOptions& how, const std::string& variance, double level,
                bool slopes);
 
 py::dict bootstrap(const py::array_t<double>& queries, const py::array_t<double>& keys,
-                   const py::array_t<double>& values, const attnpool::Gaussian& score, const CallOptions& how,
+                   const py::array_t<double>& values, const attnpool::Kernel& kernel, const CallOptions& how,
                    const py::dict& options);
 
 }  // namespace attnpool_python

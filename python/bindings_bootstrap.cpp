@@ -21,7 +21,7 @@ attnpool::BootstrapOptions options_from(const py::dict& given) {
 }  // namespace
 
 py::dict bootstrap(const py::array_t<double>& queries, const py::array_t<double>& keys,
-                   const py::array_t<double>& values, const attnpool::Gaussian& score, const CallOptions& how,
+                   const py::array_t<double>& values, const attnpool::Kernel& kernel, const CallOptions& how,
                    const py::dict& given) {
   const auto q = input<double>("queries", queries), k = input<double>("keys", keys),
              v = input<double>("values", values);
@@ -30,7 +30,7 @@ py::dict bootstrap(const py::array_t<double>& queries, const py::array_t<double>
   options.progress = call.progress;
   attnpool::BootstrapResult result;
   without_gil([&] {
-    const attnpool::Inference inference(k, v, score,
+    const attnpool::Inference inference(k, v, kernel,
                                         {.key_weights = call.key_weights,
                                          .algorithm = call.algorithm,
                                          .tolerance = call.tolerance,

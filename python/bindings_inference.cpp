@@ -6,7 +6,7 @@
 namespace attnpool_python {
 
 py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& keys, const py::array_t<double>& values,
-               const attnpool::Gaussian& score, const CallOptions& how, const std::string& variance, double level,
+               const attnpool::Kernel& kernel, const CallOptions& how, const std::string& variance, double level,
                bool slopes) {
   const auto q = input<double>("queries", queries), k = input<double>("keys", keys),
              v = input<double>("values", values);
@@ -20,7 +20,7 @@ py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& ke
   std::optional<attnpool::Inference> inference;
   attnpool::Prediction p;
   without_gil([&] {
-    inference.emplace(k, v, score, fit_options);
+    inference.emplace(k, v, kernel, fit_options);
     p = inference->predict(
         q, {.level = level, .slopes = slopes, .nearest = true, .error_bounds = true, .progress = options.progress});
   });
@@ -36,7 +36,7 @@ py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& ke
                   "effective_keys"_a = array(p.effective_keys), "leverage"_a = array(p.leverage),
                   "nearest"_a = array(p.nearest), "status"_a = status, "status_names"_a = names,
                   "error_bounds"_a = array(p.error_bounds), "residuals"_a = array(inference->residuals()),
-                  "leverages"_a = array(inference->leverages()), "w"_a = score.w(), "rows"_a = fit.rows,
+                  "leverages"_a = array(inference->leverages()), "w"_a = kernel.w(), "rows"_a = fit.rows,
                   "trace"_a = fit.trace, "leave_one_out"_a = fit.leave_one_out, "gcv"_a = fit.gcv, "aicc"_a = fit.aicc,
                   "r_squared"_a = fit.r_squared, "residual_error"_a = fit.residual_error);
 }

@@ -10,8 +10,8 @@ namespace {
 template <class T>
 class State {
  public:
-  State(const py::array& queries, std::size_t value_cols, const attnpool::Gaussian& score)
-      : state_(input<T>("queries", queries), value_cols, score) {}
+  State(const py::array& queries, std::size_t value_cols, const attnpool::Kernel& kernel)
+      : state_(input<T>("queries", queries), value_cols, kernel) {}
 
   void update(const py::array& keys, const py::array& values, const CallOptions& how) {
     const auto k = input<T>("keys", keys), v = input<T>("values", values);
@@ -56,7 +56,7 @@ class State {
 template <class T>
 void bind_state(py::module_& m, const char* name) {
   py::class_<State<T>>(m, name)
-      .def(py::init<const py::array&, std::size_t, const attnpool::Gaussian&>())
+      .def(py::init<const py::array&, std::size_t, const attnpool::Kernel&>())
       .def("update", &State<T>::update)
       .def("merge", &State<T>::merge)
       .def("finish", &State<T>::finish)

@@ -181,7 +181,7 @@ TYPED_TEST(Kernels, WithoutAKeyInReachAnswerAsAsked) {
       try {
         c.pool(kernel);
         FAIL() << "an empty query must be refused";
-      } catch (const std::domain_error& error) {
+      } catch (const std::invalid_argument& error) {
         EXPECT_NE(std::string(error.what()).find("queries[1]"), std::string::npos) << error.what();
       }
     }

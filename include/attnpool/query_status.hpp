@@ -19,7 +19,7 @@ enum class Empty {
   nan,      ///< NaN: no data, no answer
   nearest,  ///< the value of the nearest key; the mean of several that are equally near
   mean,     ///< the mean of all visible keys
-  error     ///< the call throws std::domain_error that names the first such query
+  error     ///< the call throws std::invalid_argument that names the first such query
 };
 
 /// "nan", "nearest", "mean", "error".

@@ -58,6 +58,7 @@ from ._functions import (
     show_config,
 )
 from ._inference import Inference, inference
+from ._kernel import Kernel
 from ._state import PoolState
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ __all__ = [
     "Bootstrap",
     "FitResult",
     "Inference",
+    "Kernel",
     "KeyRange",
     "NadarayaWatsonClassifier",
     "NadarayaWatsonRegressor",

@@ -11,7 +11,9 @@ from typing import Any, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ._core import Gaussian, CallOptions, KeyRange
+from ._core import CallOptions, KeyRange
+from ._core import Kernel as ScaledKernel
+from ._kernel import kernel_argument
 
 Array = np.ndarray
 ALL_KEYS = KeyRange.all()
@@ -271,13 +273,14 @@ def at_most_two_dimensions(name: str, a: Array) -> Array:
     return a
 
 
-def score_argument(w: Any, bandwidth: Any) -> Tuple[Gaussian, int, bool]:
-    """(score, number of its entries, whether it was one number) from the one of the two that was given."""
+def scaled_kernel(w: Any, bandwidth: Any, kernel: Any = "gaussian") -> Tuple[ScaledKernel, int, bool]:
+    """(kernel, number of its bandwidths, whether it was one number) from the one of the two that was given."""
     if (w is None) == (bandwidth is None):
         raise TypeError("give either w or bandwidth (w = 1 / bandwidth)")
     name, given = ("bandwidth", bandwidth) if w is None else ("w", w)
     a = number_or_vector(name, given)
-    return Gaussian(a.reshape(-1).tolist(), w is None), a.size, a.ndim == 0
+    k = kernel_argument(kernel)
+    return ScaledKernel(a.reshape(-1).tolist(), w is None, k.shape, k.alpha, k.product), a.size, a.ndim == 0
 
 
 def integer(name: str, x: Any, least: int = 0, most: int = 2**63 - 1) -> int:
@@ -332,10 +335,15 @@ def call_options(
     algorithm: str = "auto",
     tolerance: Optional[float] = None,
     key_weights: Array = NO_WEIGHTS,
+    order: int = 0,
+    empty: str = "nan",
 ) -> CallOptions:
     """key_weights: none, or one per row of all keys."""
     if key_range is not None and not isinstance(key_range, KeyRange):
         raise TypeError(f"key_range: must be an attnpool.KeyRange, got {type(key_range).__name__}")
     text("algorithm", algorithm)
     seen = ALL_KEYS if key_range is None else key_range
-    return CallOptions(seen, threads(n_jobs), algorithm, _tolerance(tolerance), key_weights)
+    degree = integer("order", order, most=2)
+    return CallOptions(
+        seen, threads(n_jobs), algorithm, _tolerance(tolerance), key_weights, degree, text("empty", empty)
+    )

@@ -79,7 +79,7 @@ def bootstrap(
     shape = (p.query_count,) + (() if numbers("values", values).ndim == 1 else (p.columns,))
     if keep_replicates:
         refuse_too_large("replicates", (options["replicates"],) + shape, np.dtype(np.float64))
-    found = _core.bootstrap(p.queries, p.keys, p.values, p.score, p.how, options)
+    found = _core.bootstrap(p.queries, p.keys, p.values, p.kernel, p.how, options)
     critical = None
     if band == "simultaneous":
         critical = found["critical"] if len(shape) > 1 else float(found["critical"][0])

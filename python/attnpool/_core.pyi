@@ -24,16 +24,30 @@ class KeyRange:
     def all_but_self(offset: int = 0) -> KeyRange: ...
     def contains(self, query: int, key: int, key_count: int) -> bool: ...
 
-class Gaussian:
-    """The score, from w or from bandwidths."""
+class Kernel:
+    """A smoothing kernel with w or bandwidths."""
 
-    def __init__(self, numbers: Sequence[float], are_bandwidths: bool) -> None: ...
+    def __init__(
+        self,
+        numbers: Sequence[float],
+        are_bandwidths: bool,
+        shape: str = "gaussian",
+        alpha: float = 1.0,
+        product: bool = False,
+    ) -> None: ...
 
 class CallOptions:
     """CallOptions to go about a call; key_weights is empty, or has an entry per row of keys."""
 
     def __init__(
-        self, key_range: KeyRange, threads: int, algorithm: str, tolerance: float, key_weights: Vector
+        self,
+        key_range: KeyRange,
+        threads: int,
+        algorithm: str,
+        tolerance: float,
+        key_weights: Vector,
+        order: int = 0,
+        empty: str = "nan",
     ) -> None: ...
 
 def exp(x: Matrix, out: Matrix) -> None: ...
@@ -41,24 +55,31 @@ def softmax(scores: Matrix, out: Matrix, threads: int) -> None: ...
 def log_sum_exp(scores: Matrix, out: Matrix, threads: int) -> None: ...
 def average_pool(values: Matrix, out: Matrix) -> None: ...
 def pool(
-    count: int, queries: Matrix, keys: Matrix, values: Matrix, score: Gaussian, how: CallOptions, out: Matrix
-) -> None: ...
-def explain(queries: Matrix, keys: Matrix, values: Matrix, score: Gaussian, how: CallOptions) -> str: ...
+    count: int,
+    queries: Matrix,
+    keys: Matrix,
+    values: Matrix,
+    kernel: Kernel,
+    how: CallOptions,
+    out: Matrix,
+    with_status: bool = False,
+) -> Vector: ...
+def explain(queries: Matrix, keys: Matrix, values: Matrix, kernel: Kernel, how: CallOptions) -> str: ...
 def attention_weights(
-    count: int, queries: Matrix, keys: Matrix, score: Gaussian, how: CallOptions, out: Matrix
+    count: int, queries: Matrix, keys: Matrix, kernel: Kernel, how: CallOptions, out: Matrix
 ) -> None: ...
 def pool_gradient(
     count: int,
     queries: Matrix,
     keys: Matrix,
     values: Matrix,
-    score: Gaussian,
+    kernel: Kernel,
     how: CallOptions,
     out: Matrix,
     gradient: Matrix,
 ) -> None: ...
 def loss_gradient(
-    queries: Matrix, keys: Matrix, values: Matrix, targets: Matrix, score: Gaussian, how: CallOptions, loss: str
+    queries: Matrix, keys: Matrix, values: Matrix, targets: Matrix, kernel: Kernel, how: CallOptions, loss: str
 ) -> Tuple[float, List[float]]: ...
 def fit(
     keys: Matrix,
@@ -77,14 +98,14 @@ def infer(
     queries: Matrix,
     keys: Matrix,
     values: Matrix,
-    score: Gaussian,
+    kernel: Kernel,
     how: CallOptions,
     variance: str,
     level: float,
     slopes: bool,
 ) -> Dict[str, Any]: ...
 def bootstrap(
-    queries: Matrix, keys: Matrix, values: Matrix, score: Gaussian, how: CallOptions, options: Dict[str, Any]
+    queries: Matrix, keys: Matrix, values: Matrix, kernel: Kernel, how: CallOptions, options: Dict[str, Any]
 ) -> Dict[str, Any]: ...
 def select_bandwidth(
     keys: Matrix,
@@ -129,7 +150,7 @@ def tiling(matrix: Matrix) -> str: ...
 def config() -> Dict[str, Any]: ...
 
 class _PoolState:
-    def __init__(self, queries: Matrix, value_cols: int, score: Gaussian) -> None: ...
+    def __init__(self, queries: Matrix, value_cols: int, kernel: Kernel) -> None: ...
     def update(self, keys: Matrix, values: Matrix, how: CallOptions) -> None: ...
     def merge(self, other: Any) -> None: ...
     def finish(self, out: Matrix) -> None: ...

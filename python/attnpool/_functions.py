@@ -21,10 +21,11 @@ from ._arrays import (
     matrix,
     numbers,
     result_dtype,
-    score_argument,
+    scaled_kernel,
     text,
 )
 from ._core import KeyRange
+from ._kernel import Kernel
 
 
 def average_pool(values: Any, count: Optional[int] = None, *, out: Optional[Array] = None) -> Array:
@@ -63,8 +64,11 @@ class _Problem:
         algorithm: str,
         tolerance: Optional[float],
         n_jobs: Optional[int],
+        kernel: Any = "gaussian",
+        order: int = 0,
+        empty: str = "nan",
     ) -> None:
-        self.score, self.parameters, self.is_scalar = score_argument(w, bandwidth)
+        self.kernel, self.parameters, self.is_scalar = scaled_kernel(w, bandwidth, kernel)
         given = {"queries": numbers("queries", queries), "keys": numbers("keys", keys)}
         if values is not None:
             given["values"] = numbers("values", values)
@@ -101,7 +105,7 @@ class _Problem:
         weights = NO_WEIGHTS
         if key_weights is not None:
             weights = batched("key_weights", arrays["key_weights"], key_batch, np.dtype(np.float64)).reshape(-1)
-        self.how = call_options(n_jobs, key_range, algorithm, tolerance, weights)
+        self.how = call_options(n_jobs, key_range, algorithm, tolerance, weights, order, empty)
 
 
 NO_VALUES = np.empty((0, 0))
@@ -153,24 +157,46 @@ def pool(
     *,
     w: Any = None,
     bandwidth: Any = None,
+    kernel: Union[str, Kernel] = "gaussian",
+    order: int = 0,
+    empty: str = "nan",
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
     algorithm: str = "auto",
     tolerance: Optional[float] = None,
+    return_status: bool = False,
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
-) -> Array:
-    """Nadaraya-Watson regression: the values weighted by ``softmax_k(-1/2 |w (query - key)|^2)``. Result [..., Q, V].
+) -> Any:
+    """Kernel regression: the mean of the values under the weights ``K(|w (query - key)|)``. Result [..., Q, V].
 
-    Far from every key the nearest keys decide. A query that sees no key gets NaN, one that is not finite too. Values may
-    be NaN or infinite: a NaN makes NaN of every prediction in its column whose query sees that key, however far it is,
-    and an infinity makes it infinite. Drop rows with missing values first. Keys must be finite.
+    The default is Nadaraya-Watson regression with the Gaussian kernel, ``softmax_k(-1/2 |w (query - key)|^2)``. kernel: the name
+    of a shape, or a ``Kernel``. order: 1 fits a line (a plane) around each query instead of the mean, 2 a parabola (one
+    column); where keys do not determine it, the order that they do.
+
+    Far from every key the nearest keys decide, unless the kernel is of compact support; then empty says what the answer is
+    where no key is within reach: "nan", "nearest" (the nearest key's value), "mean" (of all keys) or "error" (ValueError). A
+    query that sees no key gets NaN, one that is not finite too. With return_status, also what each answer rests on, [..., Q]:
+    "answered", "far" (the nearest key is more than four bandwidths away), "unseen", "empty", "lower_order".
+
+    Values may be NaN or infinite: a NaN makes NaN of every prediction in its column whose query sees that key, however far it
+    is, and an infinity makes it infinite. Drop rows with missing values first. Keys must be finite.
     """
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
+    p = _Problem(
+        w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs, kernel, order, empty
+    )
     output = Output(out, p.batch + (p.query_count,) + p.value_shape, p.dtype)
+    codes = np.empty(0, dtype=np.int32)
     if p.count:
-        _core.pool(p.count, p.queries, p.keys, p.values, p.score, p.how, output.rows(p.columns))
-    return output.done()
+        codes = _core.pool(
+            p.count, p.queries, p.keys, p.values, p.kernel, p.how, output.rows(p.columns), bool(return_status)
+        )
+    if not return_status:
+        return output.done()
+    return output.done(), _STATUSES[codes].reshape(p.batch + (p.query_count,))
+
+
+_STATUSES = np.array(["answered", "far", "unseen", "empty", "lower_order"])
 
 
 def pool_loo(
@@ -179,6 +205,9 @@ def pool_loo(
     *,
     w: Any = None,
     bandwidth: Any = None,
+    kernel: Union[str, Kernel] = "gaussian",
+    order: int = 0,
+    empty: str = "nan",
     key_weights: Any = None,
     algorithm: str = "auto",
     tolerance: Optional[float] = None,
@@ -193,6 +222,9 @@ def pool_loo(
         values,
         w=w,
         bandwidth=bandwidth,
+        kernel=kernel,
+        order=order,
+        empty=empty,
         key_range=KeyRange.all_but_self(),
         key_weights=key_weights,
         algorithm=algorithm,
@@ -209,6 +241,9 @@ def explain(
     *,
     w: Any = None,
     bandwidth: Any = None,
+    kernel: Union[str, Kernel] = "gaussian",
+    order: int = 0,
+    empty: str = "nan",
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
     algorithm: str = "auto",
@@ -216,10 +251,12 @@ def explain(
     n_jobs: Optional[int] = None,
 ) -> str:
     """What ``pool`` would do with these arguments, and why, in words. No batch dimensions."""
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
+    p = _Problem(
+        w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs, kernel, order, empty
+    )
     if p.batch:
         raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
-    return _core.explain(p.queries, p.keys, p.values, p.score, p.how)
+    return _core.explain(p.queries, p.keys, p.values, p.kernel, p.how)
 
 
 def attention_weights(
@@ -228,16 +265,17 @@ def attention_weights(
     *,
     w: Any = None,
     bandwidth: Any = None,
+    kernel: Union[str, Kernel] = "gaussian",
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
     out: Optional[Array] = None,
     n_jobs: Optional[int] = None,
 ) -> Array:
     """The weights that ``pool`` gives the keys: [..., Q, K], rows sum to 1; keys out of range get exactly 0."""
-    p = _Problem(w, bandwidth, queries, keys, None, key_range, key_weights, "auto", None, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, None, key_range, key_weights, "auto", None, n_jobs, kernel)
     output = Output(out, p.batch + (p.query_count, p.key_count), p.dtype)
     if p.count:
-        _core.attention_weights(p.count, p.queries, p.keys, p.score, p.how, output.rows(p.key_count))
+        _core.attention_weights(p.count, p.queries, p.keys, p.kernel, p.how, output.rows(p.key_count))
     return output.done()
 
 
@@ -248,6 +286,7 @@ def pool_gradient(
     *,
     w: Any = None,
     bandwidth: Any = None,
+    kernel: Union[str, Kernel] = "gaussian",
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
     algorithm: str = "auto",
@@ -258,13 +297,13 @@ def pool_gradient(
 
     With a vector w of P entries the derivatives have an axis more: [..., Q, P, V].
     """
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs, kernel)
     parameters = () if p.is_scalar else (p.parameters,)
     output = Output(None, p.batch + (p.query_count,) + p.value_shape, p.dtype)
     gradient = Output(None, p.batch + (p.query_count,) + parameters + p.value_shape, p.dtype)
     if p.count:
         results = output.rows(p.columns), gradient.rows(p.columns * p.parameters)
-        _core.pool_gradient(p.count, p.queries, p.keys, p.values, p.score, p.how, *results)
+        _core.pool_gradient(p.count, p.queries, p.keys, p.values, p.kernel, p.how, *results)
     return output.done(), gradient.done()
 
 
@@ -276,6 +315,7 @@ def loss_gradient(
     *,
     w: Any = None,
     bandwidth: Any = None,
+    kernel: Union[str, Kernel] = "gaussian",
     loss: str = "mean",
     key_range: Optional[KeyRange] = None,
     key_weights: Any = None,
@@ -290,11 +330,11 @@ def loss_gradient(
     y = numbers("targets", targets)
     if result_dtype(y) == np.float64:  # and what meets float64 is computed in it
         values = numbers("values", values).astype(np.float64)
-    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs)
+    p = _Problem(w, bandwidth, queries, keys, values, key_range, key_weights, algorithm, tolerance, n_jobs, kernel)
     if p.batch:
         raise ValueError(f"queries: batch dimensions {p.batch} are not supported here")
     y = matrix(at_most_two_dimensions("targets", y), p.queries.dtype)
-    value, gradient = _core.loss_gradient(p.queries, p.keys, p.values, y, p.score, p.how, text("loss", loss))
+    value, gradient = _core.loss_gradient(p.queries, p.keys, p.values, y, p.kernel, p.how, text("loss", loss))
     return value, (gradient[0] if p.is_scalar else np.array(gradient))
 
 

@@ -98,7 +98,7 @@ def inference(
         raise ValueError(f"variance: must be one of {', '.join(_VARIANCES)}, got {variance!r}")
     p = problem_of("inference", w, bandwidth, queries, keys, values, key_weights, algorithm, tolerance, n_jobs)
     given = {name: numbers(name, a) for name, a in (("queries", queries), ("keys", keys), ("values", values))}
-    found = _core.infer(p.queries, p.keys, p.values, p.score, p.how, variance, number("level", level), bool(slopes))
+    found = _core.infer(p.queries, p.keys, p.values, p.kernel, p.how, variance, number("level", level), bool(slopes))
     count, dims, cols = p.query_count, p.keys.shape[-1], p.columns
     one_value, one_key = given["values"].ndim == 1, given["queries"].ndim == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -19,21 +19,30 @@ from ._arrays import (
     numbers,
     refuse_too_large,
     result_dtype,
-    score_argument,
+    scaled_kernel,
 )
 from ._core import KeyRange
+from ._kernel import Kernel
 from ._functions import weights_vector
 
 
 class PoolState:
     """The weighted sums of ``pool`` in the open, for keys that arrive in pieces, from threads or machines.
 
-    queries [Q, D] and the score are fixed; ``update`` adds keys, ``merge`` another state over the same queries,
+    queries [Q, D] and the kernel are fixed; ``update`` adds keys, ``merge`` another state over the same queries,
     ``finish`` divides. Threads may share a state.
     """
 
-    def __init__(self, queries: Any, value_columns: int = 1, *, w: Any = None, bandwidth: Any = None) -> None:
-        score = score_argument(w, bandwidth)[0]
+    def __init__(
+        self,
+        queries: Any,
+        value_columns: int = 1,
+        *,
+        w: Any = None,
+        bandwidth: Any = None,
+        kernel: Union[str, Kernel] = "gaussian",
+    ) -> None:
+        scaled = scaled_kernel(w, bandwidth, kernel)[0]
         q = numbers("queries", queries)
         self.dtype = result_dtype(q)
         self._computing = computing_dtype(self.dtype)
@@ -42,7 +51,7 @@ class PoolState:
         self.value_columns = integer("value_columns", value_columns, least=1)
         refuse_too_large("value_columns", (self.query_count, self.value_columns), np.dtype(np.float64))
         kind = _core.PoolState32 if self._computing == np.float32 else _core.PoolState64
-        self._state = kind(matrix(q, self._computing), value_columns, score)
+        self._state = kind(matrix(q, self._computing), value_columns, scaled)
 
     def update(
         self,

@@ -70,18 +70,32 @@ class CallOptions {
       options_.progress = [call = from.progress, user = from.user](double fraction) {
         return call(user, fraction) == 0;
       };
+    profile_ = {static_cast<attnpool::KernelShape>(from.kernel), from.kernel_alpha == 0 ? 1 : from.kernel_alpha,
+                from.kernel_product != 0};
+    options_.order = from.order;
+    options_.empty = static_cast<attnpool::Empty>(from.empty);
+    if (!from.query_status && from.query_status_count > 0)
+      bad_argument("query_status", "is null, of " + to_string(from.query_status_count) + " entries");
+    status_.resize(from.query_status ? from.query_status_count : 0);
+    options_.status = status_;
+    status_out_ = from.query_status;
     out_ = from.report;
     if (out_) options_.report = &report_;
   }
   CallOptions(const CallOptions&) = delete;
   CallOptions& operator=(const CallOptions&) = delete;
   ~CallOptions() {
+    for (std::size_t q = 0; q < status_.size(); ++q) status_out_[q] = static_cast<int>(status_[q]);
     if (out_) *out_ = {static_cast<int>(report_.algorithm), report_.fallback_queries, report_.error_bound};
   }
+  attnpool::Kernel kernel(const double* w, std::size_t w_count) const { return {profile_, entries("w", w, w_count)}; }
   operator const attnpool::Options&() const { return options_; }  // NOLINT: implicit, it stands for them
 
  private:
   attnpool::Options options_;
+  attnpool::KernelProfile profile_;
+  std::vector<attnpool::QueryStatus> status_;
+  int* status_out_ = nullptr;
   attnpool::Report report_;
   attnpool_report* out_ = nullptr;
 };
@@ -96,8 +110,9 @@ attnpool_status loss_gradient(In queries, In keys, In values, In targets, const 
   return guarded([&] {
     not_null("loss_value", loss_value);
     not_null("gradient", gradient);
+    const CallOptions how(options);
     const attnpool::LossAndGradient result = attnpool::loss_gradient(
-        view(queries), view(keys), view(values), view(targets), gaussian(w, w_count), loss_from(loss), read(options));
+        view(queries), view(keys), view(values), view(targets), how.kernel(w, w_count), loss_from(loss), how);
     *loss_value = result.loss;
     std::copy(result.gradient.begin(), result.gradient.end(), gradient);
   });
@@ -169,14 +184,16 @@ attnpool_status attnpool_pool_f32(attnpool_in_f32 queries, attnpool_in_f32 keys,
                                   const double* w, size_t w_count, attnpool_out_f32 out,
                                   const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::pool<float>(view(queries), view(keys), view(values), gaussian(w, w_count), view(out), read(options));
+    const CallOptions how(options);
+    attnpool::pool<float>(view(queries), view(keys), view(values), how.kernel(w, w_count), view(out), how);
   });
 }
 attnpool_status attnpool_pool_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, attnpool_in_f64 values,
                                   const double* w, size_t w_count, attnpool_out_f64 out,
                                   const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::pool<double>(view(queries), view(keys), view(values), gaussian(w, w_count), view(out), read(options));
+    const CallOptions how(options);
+    attnpool::pool<double>(view(queries), view(keys), view(values), how.kernel(w, w_count), view(out), how);
   });
 }
 
@@ -184,16 +201,17 @@ attnpool_status attnpool_pool_batch_f32(size_t count, attnpool_in_f32 queries, a
                                         attnpool_in_f32 values, const double* w, size_t w_count, attnpool_out_f32 out,
                                         const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::pool_batch<float>(count, view(queries), view(keys), view(values), gaussian(w, w_count), view(out),
-                                read(options));
+    const CallOptions how(options);
+    attnpool::pool_batch<float>(count, view(queries), view(keys), view(values), how.kernel(w, w_count), view(out), how);
   });
 }
 attnpool_status attnpool_pool_batch_f64(size_t count, attnpool_in_f64 queries, attnpool_in_f64 keys,
                                         attnpool_in_f64 values, const double* w, size_t w_count, attnpool_out_f64 out,
                                         const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::pool_batch<double>(count, view(queries), view(keys), view(values), gaussian(w, w_count), view(out),
-                                 read(options));
+    const CallOptions how(options);
+    attnpool::pool_batch<double>(count, view(queries), view(keys), view(values), how.kernel(w, w_count), view(out),
+                                 how);
   });
 }
 
@@ -201,14 +219,16 @@ attnpool_status attnpool_attention_weights_f32(attnpool_in_f32 queries, attnpool
                                                size_t w_count, attnpool_out_f32 weights,
                                                const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::attention_weights<float>(view(queries), view(keys), gaussian(w, w_count), view(weights), read(options));
+    const CallOptions how(options);
+    attnpool::attention_weights<float>(view(queries), view(keys), how.kernel(w, w_count), view(weights), how);
   });
 }
 attnpool_status attnpool_attention_weights_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, const double* w,
                                                size_t w_count, attnpool_out_f64 weights,
                                                const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::attention_weights<double>(view(queries), view(keys), gaussian(w, w_count), view(weights), read(options));
+    const CallOptions how(options);
+    attnpool::attention_weights<double>(view(queries), view(keys), how.kernel(w, w_count), view(weights), how);
   });
 }
 
@@ -223,16 +243,18 @@ attnpool_status attnpool_pool_gradient_f32(attnpool_in_f32 queries, attnpool_in_
                                            const double* w, size_t w_count, attnpool_out_f32 out,
                                            attnpool_out_f32 gradient, const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::pool_gradient<float>(view(queries), view(keys), view(values), gaussian(w, w_count), view(out),
-                                   view(gradient), read(options));
+    const CallOptions how(options);
+    attnpool::pool_gradient<float>(view(queries), view(keys), view(values), how.kernel(w, w_count), view(out),
+                                   view(gradient), how);
   });
 }
 attnpool_status attnpool_pool_gradient_f64(attnpool_in_f64 queries, attnpool_in_f64 keys, attnpool_in_f64 values,
                                            const double* w, size_t w_count, attnpool_out_f64 out,
                                            attnpool_out_f64 gradient, const attnpool_options* options) noexcept {
   return guarded([&] {
-    attnpool::pool_gradient<double>(view(queries), view(keys), view(values), gaussian(w, w_count), view(out),
-                                    view(gradient), read(options));
+    const CallOptions how(options);
+    attnpool::pool_gradient<double>(view(queries), view(keys), view(values), how.kernel(w, w_count), view(out),
+                                    view(gradient), how);
   });
 }
 

@@ -173,7 +173,13 @@ static_assert(static_cast<int>(attnpool::Variance::hc1) == ATTNPOOL_VARIANCE_HC1
               static_cast<int>(attnpool::Variance::hc3) == ATTNPOOL_VARIANCE_HC3 &&
               static_cast<int>(attnpool::Variance::local) == ATTNPOOL_VARIANCE_LOCAL &&
               static_cast<int>(attnpool::QueryStatus::far) == ATTNPOOL_QUERY_FAR &&
-              static_cast<int>(attnpool::QueryStatus::unseen) == ATTNPOOL_QUERY_UNSEEN);
+              static_cast<int>(attnpool::QueryStatus::unseen) == ATTNPOOL_QUERY_UNSEEN &&
+              static_cast<int>(attnpool::QueryStatus::empty) == ATTNPOOL_QUERY_EMPTY &&
+              static_cast<int>(attnpool::QueryStatus::lower_order) == ATTNPOOL_QUERY_LOWER_ORDER);
+static_assert(static_cast<int>(attnpool::KernelShape::boxcar) == ATTNPOOL_KERNEL_BOXCAR &&
+              static_cast<int>(attnpool::KernelShape::tricube) == ATTNPOOL_KERNEL_TRICUBE &&
+              static_cast<int>(attnpool::KernelShape::rational_quadratic) == ATTNPOOL_KERNEL_RATIONAL_QUADRATIC &&
+              static_cast<int>(attnpool::Empty::error) == ATTNPOOL_EMPTY_ERROR);
 
 template <class In>
 attnpool_status infer(In queries, In keys, In values, const double* w, std::size_t w_count,

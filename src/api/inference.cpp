@@ -27,6 +27,9 @@ detail::WeightedRows checked_rows(MatrixView<const T> keys, MatrixView<const T> 
   detail::check_enum("variance", "Variance", options.variance);
   detail::check_view("keys", keys);
   detail::check_inputs<T>(keys, keys, values, kernel);
+  if (!kernel.profile().is_gaussian())
+    detail::bad_argument("kernel",
+                         std::string("must be gaussian for inference, got ") + to_string(kernel.profile().shape));
   return detail::weighted_rows<T>(keys, values, options.key_weights, "inference");
 }
 

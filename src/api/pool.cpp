@@ -49,9 +49,9 @@ class PoolSink {
   double largest_bound() const { return largest_; }
   void refuse_empty() const {
     if (empty_ == KeyRange::none) return;
-    throw std::domain_error("queries[" + detail::to_string(empty_.load()) +
-                            "]: no key is within one bandwidth of it, where the " +
-                            attnpool::to_string(request_.profile().shape) + " kernel ends");
+    detail::bad_argument("queries[" + detail::to_string(empty_.load()) + "]",
+                         "has no key within one bandwidth, where the " +
+                             std::string(attnpool::to_string(request_.profile().shape)) + " kernel ends");
   }
 
  private:

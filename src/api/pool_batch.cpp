@@ -36,6 +36,7 @@ void pool_batch(std::size_t count, In<T> queries, In<T> keys, In<T> values, cons
     const std::size_t query_count = queries.rows / count, key_count = keys.rows / count;
     if (!own.key_weights.empty()) own.key_weights = own.key_weights.subspan(i * key_count, key_count);
     if (!own.error_bounds.empty()) own.error_bounds = own.error_bounds.subspan(i * query_count, query_count);
+    if (!own.status.empty()) own.status = own.status.subspan(i * query_count, query_count);
     if (options.report) own.report = &reports[i];
     workspace.prepare(part(values, i), own);
     detail::pool_with<T>({part(queries, i), part(keys, i), kernel, detail::moments_of_order(own.order), own},

@@ -93,6 +93,37 @@ typedef struct attnpool_report {
   double error_bound;       ///< no row of attnpool_pool_* has a larger bound (see attnpool_options.error_bounds)
 } attnpool_report;
 
+/// The smoothing kernel K as a function of u, the distance in bandwidths; the compact ones (2 to 7 and 1) are 0 from u = 1 on.
+enum attnpool_kernel {
+  ATTNPOOL_KERNEL_GAUSSIAN = 0,           ///< e^(-u^2 / 2)
+  ATTNPOOL_KERNEL_BOXCAR = 1,             ///< 1 for u < 1
+  ATTNPOOL_KERNEL_TRIANGULAR = 2,         ///< 1 - u
+  ATTNPOOL_KERNEL_EPANECHNIKOV = 3,       ///< 1 - u^2
+  ATTNPOOL_KERNEL_BIWEIGHT = 4,           ///< (1 - u^2)^2
+  ATTNPOOL_KERNEL_TRIWEIGHT = 5,          ///< (1 - u^2)^3
+  ATTNPOOL_KERNEL_TRICUBE = 6,            ///< (1 - u^3)^3
+  ATTNPOOL_KERNEL_COSINE = 7,             ///< cos(pi u / 2)
+  ATTNPOOL_KERNEL_LAPLACE = 8,            ///< e^-u
+  ATTNPOOL_KERNEL_RATIONAL_QUADRATIC = 9  ///< (1 + u^2 / (2 alpha))^-alpha
+};
+
+/// The answer for a query that has visible keys, but none within the reach of a compact kernel.
+enum attnpool_empty {
+  ATTNPOOL_EMPTY_NAN = 0,      ///< NaN
+  ATTNPOOL_EMPTY_NEAREST = 1,  ///< the value of the nearest key; the mean of several that are equally near
+  ATTNPOOL_EMPTY_MEAN = 2,     ///< the mean of all visible keys
+  ATTNPOOL_EMPTY_ERROR = 3     ///< the call fails with ATTNPOOL_INVALID_ARGUMENT, naming the first such query
+};
+
+/// What an answer rests on.
+enum attnpool_query_status {
+  ATTNPOOL_QUERY_ANSWERED = 0,    ///< by keys within four bandwidths
+  ATTNPOOL_QUERY_FAR = 1,         ///< the nearest key is more than four bandwidths away
+  ATTNPOOL_QUERY_UNSEEN = 2,      ///< the query is not finite, or no key is visible to it: everything is NaN
+  ATTNPOOL_QUERY_EMPTY = 3,       ///< no key is within the kernel's reach: the answer is that of attnpool_options.empty
+  ATTNPOOL_QUERY_LOWER_ORDER = 4  ///< keys do not determine the local polynomial that was asked for: one of lower degree
+};
+
 typedef struct attnpool_options {
   size_t struct_size;          ///< sizeof(attnpool_options)
   int range;                   ///< ATTNPOOL_RANGE_*; only the fields that it names are used
@@ -113,6 +144,13 @@ typedef struct attnpool_options {
   size_t error_bounds_count;  ///< Q, or 0 with NULL
   attnpool_report* report;    ///< NULL, or what is to be filled in
   int algorithm;              ///< ATTNPOOL_ALGORITHM_*
+  int kernel;                 ///< ATTNPOOL_KERNEL_*, of every function that takes w
+  double kernel_alpha;        ///< of ATTNPOOL_KERNEL_RATIONAL_QUADRATIC, in (0, 1000]; 0: 1
+  int kernel_product;         ///< not 0: the product of K over the dimensions, instead of K of the distance
+  int order;                  ///< attnpool_pool_*, attnpool_pool_batch_*: degree of the local polynomial, 0, 1 or (one dimension) 2
+  int* query_status;          ///< NULL, or [Q], of the same functions: ATTNPOOL_QUERY_* of each query
+  size_t query_status_count;  ///< Q, or 0 with NULL
+  int empty;                  ///< ATTNPOOL_EMPTY_*, of the same functions
 } attnpool_options;
 
 /// The defaults: every key, automatic threads, no callback.

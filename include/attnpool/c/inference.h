@@ -19,7 +19,6 @@ enum attnpool_variance {
 };
 
 /// What a prediction rests on: keys within four bandwidths, keys farther away, or nothing (the query is not finite).
-enum attnpool_query_status { ATTNPOOL_QUERY_ANSWERED = 0, ATTNPOOL_QUERY_FAR = 1, ATTNPOOL_QUERY_UNSEEN = 2 };
 
 typedef struct attnpool_inference_options {
   size_t struct_size;         ///< sizeof(attnpool_inference_options)

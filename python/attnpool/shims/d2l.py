@@ -89,7 +89,7 @@ class _Pool(torch.autograd.Function):
         column = queries.detach().reshape(-1, 1).contiguous()
         out = torch.empty_like(column)
         how = _core.CallOptions(_range(keys), 0, "auto", 0.0, NO_WEIGHTS)
-        call = (1, column.numpy(), keys.column, values.column, _core.Gaussian([number], False), how, out.numpy())
+        call = (1, column.numpy(), keys.column, values.column, _core.Kernel([number], False), how, out.numpy())
         if ctx.needs_input_grad[0]:
             derivative = torch.empty_like(column)
             _core.pool_gradient(*call, derivative.numpy())

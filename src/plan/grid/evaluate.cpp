@@ -142,8 +142,8 @@ void Grid<T>::remove_own(const PoolRequest<T>& request, const ScaledValues<T>& v
     const double own = square == 0 ? 1 : std::exp2(-square);
     const auto moment = [&](std::size_t p) {
       if (built_.moments == Moments::scalar) return square;
-      const MomentFactors factors = factors_of(built_.moments, p, shape_.dims);
-      return deltas[factors.dims[0]] * (factors.count == 1 ? 1 : deltas[factors.dims[1]]);
+      const MomentFactors of_moment = factors_of(built_.moments, p, shape_.dims);
+      return deltas[of_moment.dims[0]] * (of_moment.count == 1 ? 1 : deltas[of_moment.dims[1]]);
     };
     values.factors(k, factors.data());
     for (std::size_t set = 0; set < sets_.size(); ++set) {
