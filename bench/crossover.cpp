@@ -40,6 +40,38 @@ double meeting(const Curve& fast, const Curve& slow) {
   return n <= first ? 0 : n;
 }
 
+// One for each curve that has not ended: the plans, the choice between them, the peers.
+std::vector<Run> runs_of(Problem<double>& p, const Pool<double>& raw, const std::vector<Curve>& curves,
+                         const std::vector<Implementation>& others, double tolerance, const Options& options) {
+  std::vector<Run> runs(curves.size());
+  for (std::size_t i = 0; i < curves.size(); ++i) {
+    if (curves[i].ended) continue;
+    if (i <= algorithms.size()) {
+      const Algorithm algorithm = i < algorithms.size() ? algorithms[i] : Algorithm::automatic;
+      runs[i].run = [&p, &options, tolerance, algorithm] {
+        attnpool::pool<double>(p.queries, p.keys, p.values, p.score, p.out,
+                               {.algorithm = algorithm, .tolerance = tolerance, .threads = options.threads});
+      };
+    } else {
+      const Implementation& peer = others[i - algorithms.size() - 1];
+      runs[i].elsewhere = peer.elsewhere;
+      runs[i].run = [&peer, &raw] { peer.f64.pool(raw); };
+    }
+  }
+  return runs;
+}
+
+void print_meetings(const std::vector<Curve>& curves) {
+  for (std::size_t i = 1; i < curves.size(); ++i) {
+    const double n = meeting(curves[i], curves[0]);
+    std::printf("  %s %s", curves[i].name.c_str(),
+                n == 0             ? "is quicker than dense throughout\n"
+                : std::isfinite(n) ? "is quicker than dense from n = "
+                                   : "is never quicker than dense\n");
+    if (n > 0 && std::isfinite(n)) std::printf("%.2g\n", n);
+  }
+}
+
 nlohmann::json run_curves(std::size_t dims, const Options& options, double tolerance) {
   const double bandwidth = 0.02, w = 1 / (bandwidth * range);
   std::vector<Curve> curves = {{"attnpool dense"}, {"attnpool pruned"}, {"attnpool grid"}, {"attnpool automatic"}};
@@ -57,21 +89,7 @@ nlohmann::json run_curves(std::size_t dims, const Options& options, double toler
   for (const std::size_t n : {100, 300, 1000, 3000, 10000, 30000, 100000, 300000, 1000000}) {
     Problem<double> p({Layout::uniform, true, dims, n, n, bandwidth});
     const Pool<double> raw = p.raw(w, options.threads);
-    std::vector<Run> runs(curves.size());
-    for (std::size_t i = 0; i < curves.size(); ++i) {
-      if (curves[i].ended) continue;
-      if (i <= algorithms.size()) {
-        const Algorithm algorithm = i < algorithms.size() ? algorithms[i] : Algorithm::automatic;
-        runs[i].run = [&, algorithm] {
-          attnpool::pool<double>(p.queries, p.keys, p.values, p.score, p.out,
-                                 {.algorithm = algorithm, .tolerance = tolerance, .threads = options.threads});
-        };
-      } else {
-        const Implementation& peer = others[i - algorithms.size() - 1];
-        runs[i].elsewhere = peer.elsewhere;
-        runs[i].run = [&] { peer.f64.pool(raw); };
-      }
-    }
+    std::vector<Run> runs = runs_of(p, raw, curves, others, tolerance, options);
     measure(runs, options);
     std::printf("%10zu", n);
     for (std::size_t i = 0; i < curves.size(); ++i) {
@@ -96,14 +114,7 @@ nlohmann::json run_curves(std::size_t dims, const Options& options, double toler
     std::printf("\n");
     std::fflush(stdout);
   }
-  for (std::size_t i = 1; i < curves.size(); ++i) {
-    const double n = meeting(curves[i], curves[0]);
-    std::printf("  %s %s", curves[i].name.c_str(),
-                n == 0             ? "is quicker than dense throughout\n"
-                : std::isfinite(n) ? "is quicker than dense from n = "
-                                   : "is never quicker than dense\n");
-    if (n > 0 && std::isfinite(n)) std::printf("%.2g\n", n);
-  }
+  print_meetings(curves);
   return list;
 }
 

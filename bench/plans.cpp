@@ -104,63 +104,9 @@ struct Totals {
   std::array<std::vector<double>, algorithms.size()> measured_by_predicted;
 };
 
-template <class T>
-nlohmann::json run_case(std::size_t number, const Case& c, const Options& options, Totals& totals) {
-  Problem<T> p(c);
-  attnpool::Report report;
-  const auto with = [&](Algorithm algorithm) {
-    return attnpool::Options{.algorithm = algorithm, .tolerance = c.tolerance, .threads = options.threads};
-  };
-  const attnpool::Explanation automatic =
-      attnpool::explain<T>(p.queries, p.keys, p.values, p.score, with(Algorithm::automatic));
-  double best_predicted = infinite;
-  for (const auto& cost : automatic.costs)
-    if (cost.possible) best_predicted = std::min(best_predicted, cost.seconds);
-
-  const auto run = [&](attnpool::Options o) {
-    // Predictions can be wrong.
-    o.progress = [start = seconds(options.threads), &options](double) {
-      return seconds(options.threads) - start < patience * options.cap;
-    };
-    attnpool::pool<T>(p.queries, p.keys, p.values, p.score, p.out, o);
-  };
-  std::vector<Run> runs(algorithms.size() + 1);
-  nlohmann::json by_plan;
-  for (std::size_t i = 0; i < algorithms.size(); ++i) {
-    const auto& cost = automatic.costs[i];
-    by_plan[attnpool::to_string(algorithms[i])] = {{"possible", cost.possible}, {"seconds", nullptr}};
-    if (!cost.possible) continue;
-    auto& entry = by_plan[attnpool::to_string(algorithms[i])];
-    entry["predicted"] = cost.seconds;
-    entry["bytes"] = cost.bytes;
-    attnpool::Options o = with(algorithms[i]);
-    entry["details"] = attnpool::explain<T>(p.queries, p.keys, p.values, p.score, o).details;
-    if (cost.seconds > options.cap || (cost.seconds > 20 * best_predicted && algorithms[i] != automatic.algorithm))
-      continue;
-    if (algorithms[i] == Algorithm::grid) try {
-        o.report = &report;
-        run(o);
-        entry["fallback_queries"] = report.fallback_queries;
-      } catch (const attnpool::Cancelled&) {
-      }
-    runs[i].run = [&run, o = with(algorithms[i])] { run(o); };
-  }
-  if (runs[static_cast<std::size_t>(automatic.algorithm) - 1].run)
-    runs[algorithms.size()].run = [&run, o = with(Algorithm::automatic)] { run(o); };
-  measure(runs, options);
-
-  double best = infinite;
-  for (std::size_t i = 0; i < algorithms.size(); ++i) {
-    best = std::min(best, runs[i].seconds);
-    if (runs[i].cancelled) by_plan[attnpool::to_string(algorithms[i])]["longer_than"] = patience * options.cap;
-    if (!std::isfinite(runs[i].seconds)) continue;
-    by_plan[attnpool::to_string(algorithms[i])]["seconds"] = runs[i].seconds;
-    totals.measured_by_predicted[i].push_back(runs[i].seconds / automatic.costs[i].seconds);
-  }
-  const double ratio = runs[static_cast<std::size_t>(automatic.algorithm) - 1].seconds / best;
-  ++totals.cases;
-  totals.within += ratio <= 1.3;  // false if nothing could be timed
-  if (std::isfinite(ratio)) totals.worst = std::max(totals.worst, ratio);
+// A line of the table.
+void print(std::size_t number, const Case& c, const Options& options, const attnpool::Explanation& automatic,
+           const std::vector<Run>& runs, double ratio) {
   char ratio_text[16] = "-";
   if (std::isfinite(ratio)) std::snprintf(ratio_text, sizeof ratio_text, "%.2f", ratio);
   std::string predicted;
@@ -172,7 +118,10 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
               cell(runs[2], options.cap).c_str(), cell(runs[3], options.cap).c_str(),
               attnpool::to_string(automatic.algorithm), ratio_text, predicted.c_str());
   std::fflush(stdout);
+}
 
+nlohmann::json row_of(std::size_t number, const Case& c, const Options& options, const attnpool::Explanation& automatic,
+                      const std::vector<Run>& runs, double ratio, const nlohmann::json& by_plan) {
   nlohmann::json row = {{"case", number},
                         {"layout", name(c.layout)},
                         {"type", c.is_double ? "double" : "float"},
@@ -191,6 +140,74 @@ nlohmann::json run_case(std::size_t number, const Case& c, const Options& option
                         {"date", date()}};
   if (std::isfinite(ratio)) row["ratio"] = ratio, row["automatic_seconds"] = runs[algorithms.size()].seconds;
   return row;
+}
+
+// Predictions can be wrong, so a run is given up when it takes too long.
+template <class T>
+void run(Problem<T>& p, const Options& options, attnpool::Options with) {
+  with.progress = [start = seconds(options.threads), &options](double) {
+    return seconds(options.threads) - start < patience * options.cap;
+  };
+  attnpool::pool<T>(p.queries, p.keys, p.values, p.score, p.out, with);
+}
+
+// A run for each plan that is worth one, and the choice between them last; what is known beforehand goes into by_plan.
+template <class T>
+std::vector<Run> runs_of(Problem<T>& p, const Options& options, attnpool::Options with,
+                         const attnpool::Explanation& automatic, nlohmann::json& by_plan) {
+  double best_predicted = infinite;
+  for (const auto& cost : automatic.costs)
+    if (cost.possible) best_predicted = std::min(best_predicted, cost.seconds);
+  std::vector<Run> runs(algorithms.size() + 1);
+  for (std::size_t i = 0; i < algorithms.size(); ++i) {
+    const auto& cost = automatic.costs[i];
+    auto& entry = by_plan[attnpool::to_string(algorithms[i])] = {{"possible", cost.possible}, {"seconds", nullptr}};
+    if (!cost.possible) continue;
+    entry["predicted"] = cost.seconds;
+    entry["bytes"] = cost.bytes;
+    with.algorithm = algorithms[i];
+    entry["details"] = attnpool::explain<T>(p.queries, p.keys, p.values, p.score, with).details;
+    if (cost.seconds > options.cap || (cost.seconds > 20 * best_predicted && algorithms[i] != automatic.algorithm))
+      continue;
+    if (algorithms[i] == Algorithm::grid) try {
+        attnpool::Report report;
+        attnpool::Options reporting = with;
+        reporting.report = &report;
+        run(p, options, reporting);
+        entry["fallback_queries"] = report.fallback_queries;
+      } catch (const attnpool::Cancelled&) {
+      }
+    runs[i].run = [&p, &options, with] { run(p, options, with); };
+  }
+  with.algorithm = Algorithm::automatic;
+  if (runs[static_cast<std::size_t>(automatic.algorithm) - 1].run)
+    runs[algorithms.size()].run = [&p, &options, with] { run(p, options, with); };
+  return runs;
+}
+
+template <class T>
+nlohmann::json run_case(std::size_t number, const Case& c, const Options& options, Totals& totals) {
+  Problem<T> p(c);
+  const attnpool::Options with{.tolerance = c.tolerance, .threads = options.threads};
+  const attnpool::Explanation automatic = attnpool::explain<T>(p.queries, p.keys, p.values, p.score, with);
+  nlohmann::json by_plan;
+  std::vector<Run> runs = runs_of(p, options, with, automatic, by_plan);
+  measure(runs, options);
+
+  double best = infinite;
+  for (std::size_t i = 0; i < algorithms.size(); ++i) {
+    best = std::min(best, runs[i].seconds);
+    if (runs[i].cancelled) by_plan[attnpool::to_string(algorithms[i])]["longer_than"] = patience * options.cap;
+    if (!std::isfinite(runs[i].seconds)) continue;
+    by_plan[attnpool::to_string(algorithms[i])]["seconds"] = runs[i].seconds;
+    totals.measured_by_predicted[i].push_back(runs[i].seconds / automatic.costs[i].seconds);
+  }
+  const double ratio = runs[static_cast<std::size_t>(automatic.algorithm) - 1].seconds / best;
+  ++totals.cases;
+  totals.within += ratio <= 1.3;  // false if nothing could be timed
+  if (std::isfinite(ratio)) totals.worst = std::max(totals.worst, ratio);
+  print(number, c, options, automatic, runs, ratio);
+  return row_of(number, c, options, automatic, runs, ratio, by_plan);
 }
 
 }  // namespace

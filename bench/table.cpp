@@ -154,13 +154,7 @@ void append(nlohmann::json& list, const Workload& workload, const std::vector<Ro
   }
 }
 
-}  // namespace
-
-int table(int argc, char** argv) {
-  Options options;
-  bool unused = false;
-  CLI::App app("Compares attnpool with its peers and with the machine, side by side.", "attnpool_bench");
-  app.add_flag("--table", unused, "this table; without it the benchmarks of Google Benchmark run");
+void add_options(CLI::App& app, Options& options) {
   app.add_option("--workloads", options.workloads, "names, separated by commas (default: all)")->delimiter(',');
   app.add_option("--isas", options.isas, "ISAs for attnpool (default: avx2 and avx512 where supported)")
       ->delimiter(',');
@@ -172,13 +166,10 @@ int table(int argc, char** argv) {
   app.add_option("--data", options.data, "the CSV file of L8 (columns time, distance, delay) instead of random rows")
       ->check(CLI::ExistingFile);
   app.add_option("--json", options.json, "also write all rows to this file");
-  std::string names;
-  for (const Workload& workload : workloads())
-    names += "\n  " + std::string(workload.name) + std::string(5 - std::string(workload.name).size(), ' ') +
-             workload.description;
-  app.footer("Workloads:" + names);
-  CLI11_PARSE(app, argc, argv);
+}
 
+/// What was not asked for is what this machine has.
+void choose_defaults(const CLI::App& app, Options& options) {
   std::vector<std::string> supported;
   for (attnpool::Isa isa : attnpool::supported_isas()) supported.push_back(attnpool::to_string(isa));
   if (app.count("--isas") == 0) {
@@ -191,6 +182,38 @@ int table(int argc, char** argv) {
   std::erase_if(options.threads, [&](int n) {
     return !options.threads_given && n > static_cast<int>(std::thread::hardware_concurrency());
   });
+}
+
+void print_header(const Options& options) {
+  std::printf("attnpool %s; peak of one core, lane-FMAs per second:", attnpool::version());
+  for (const std::string& isa : options.isas)
+    std::printf(" %s %.3g (float) %.3g (double)", isa.c_str(), fma_peak(isa.c_str(), false),
+                fma_peak(isa.c_str(), true));
+  std::printf(
+      "\nMedian and least of %d interleaved rounds; one thread: its time on a core, more: time on the wall.\n"
+      "slots/pair: lane-FMAs that one core could have done per query-key pair (per element for softmax and exp).\n"
+      "best peer: its median / ours. max error: pool of the range of the values, gradient relative, softmax in "
+      "epsilons, "
+      "exp in ULP.\n",
+      options.rounds);
+}
+
+}  // namespace
+
+int table(int argc, char** argv) {
+  Options options;
+  bool unused = false;
+  CLI::App app("Compares attnpool with its peers and with the machine, side by side.", "attnpool_bench");
+  app.add_flag("--table", unused, "this table; without it the benchmarks of Google Benchmark run");
+  add_options(app, options);
+  std::string names;
+  for (const Workload& workload : workloads())
+    names += "\n  " + std::string(workload.name) + std::string(5 - std::string(workload.name).size(), ' ') +
+             workload.description;
+  app.footer("Workloads:" + names);
+  CLI11_PARSE(app, argc, argv);
+
+  choose_defaults(app, options);
   std::optional<JsonFile> file;
   try {
     for (const std::string& isa : options.isas) attnpool::from_string<attnpool::Isa>(isa.c_str());
@@ -203,17 +226,7 @@ int table(int argc, char** argv) {
     return 2;
   }
 
-  std::printf("attnpool %s; peak of one core, lane-FMAs per second:", attnpool::version());
-  for (const std::string& isa : options.isas)
-    std::printf(" %s %.3g (float) %.3g (double)", isa.c_str(), fma_peak(isa.c_str(), false),
-                fma_peak(isa.c_str(), true));
-  std::printf(
-      "\nMedian and least of %d interleaved rounds; one thread: its time on a core, more: time on the wall.\n"
-      "slots/pair: lane-FMAs that one core could have done per query-key pair (per element for softmax and exp).\n"
-      "best peer: its median / ours. max error: pool of the range of the values, gradient relative, softmax in "
-      "epsilons, "
-      "exp in ULP.\n",
-      options.rounds);
+  print_header(options);
   nlohmann::json list = nlohmann::json::array();
   try {
     for (const Workload& workload : workloads()) {

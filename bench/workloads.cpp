@@ -6,54 +6,9 @@
 #include <stdexcept>
 
 namespace bench {
-namespace {
-constexpr std::size_t score_count = 20;  // bandwidths
-}
-
 double Workload::pairs() const {
   const double q = static_cast<double>(query_count), k = static_cast<double>(key_count);
   return (kind == Kind::exp || kind == Kind::exp_nonpositive) ? q : static_cast<double>(problems) * q * k;
-}
-
-const std::vector<Workload>& workloads() {
-  constexpr std::size_t million = 1000000;
-  static const double root8 = std::sqrt(1.0 / 8);
-  static const std::vector<Workload> all = {
-      {"W1", "pool, one dimension, 10,000 x 10,000", Kind::pool, false, 1, 10000, 10000, 1, 1, 2},
-      {"W1b", "pool, one dimension, 10,000 x 10,000, double", Kind::pool, true, 1, 10000, 10000, 1, 1, 2},
-      {"W3", "pool, D = 8, 10,000 x 10,000", Kind::pool, false, 1, 10000, 10000, 8, 1, 1},
-      {"W4", "pool, D = V = 64, 4,096 x 4,096", Kind::pool, false, 1, 4096, 4096, 64, 64, root8},
-      {"W5", "softmax of 4,096 x 4,096", Kind::softmax, false, 1, 4096, 4096, 1, 1, 0},
-      {"W5i", "softmax of 4,096 x 4,096 in place", Kind::softmax_in_place, false, 1, 4096, 4096, 1, 1, 0},
-      {"W6", "exp of 4,096 floats, whole line", Kind::exp, false, 1, 4096, 0, 1, 1, 0},
-      {"W6n", "exp of 4,096 floats, x <= 0", Kind::exp_nonpositive, false, 1, 4096, 0, 1, 1, 0},
-      {"W6d", "exp of 4,096 doubles, whole line", Kind::exp, true, 1, 4096, 0, 1, 1, 0},
-      {"W7", "loss and gradient in w, one dimension, 10,000 x 10,000", Kind::gradient, false, 1, 10000, 10000, 1, 1, 2},
-      {"W9a", "one query, 1,000,000 keys, one dimension", Kind::pool, false, 1, 1, 1000000, 1, 1, 2},
-      {"W9b", "one query, 100,000 keys, D = V = 64", Kind::pool, false, 1, 1, 100000, 64, 64, root8},
-      {"W10", "10,000 problems of 100 x 100", Kind::pool, false, 10000, 100, 100, 1, 1, 2},
-      {"L1", "pool, one dimension, 1,000,000 x 1,000,000, double, 1e-9", Kind::pool, true, 1, million, million, 1, 1,
-       10, true, 1e-9, Layout::uniform},
-      {"L1p", "L1 on prepared keys", Kind::prepared_pool, true, 1, million, million, 1, 1, 10, true, 1e-9,
-       Layout::uniform},
-      {"L2", "pool, one dimension, 1,000,000 x 1,000,000, float, 1e-6", Kind::pool, false, 1, million, million, 1, 1,
-       10, true, 1e-6, Layout::uniform},
-      {"L3", "pool, one dimension, 100,000 x 100,000, double, 1e-9", Kind::pool, true, 1, 100000, 100000, 1, 1, 10,
-       true, 1e-9, Layout::uniform},
-      {"L4", "pool, one dimension, 10,000 x 10,000, double, 1e-9", Kind::pool, true, 1, 10000, 10000, 1, 1, 10, true,
-       1e-9, Layout::uniform},
-      {"L5", "pool, D = 2, 1,000,000 x 1,000,000, double, 1e-6", Kind::pool, true, 1, million, million, 2, 1, 10, true,
-       1e-6, Layout::uniform},
-      {"L6", "pool, D = 3, 1,000,000 x 1,000,000, double, 1e-4", Kind::pool, true, 1, million, million, 3, 1, 4, true,
-       1e-4, Layout::uniform},
-      {"L7", "leave-one-out score at 20 bandwidths, 10,000 keys, one dimension, double", Kind::scores, true,
-       score_count, 10000, 10000, 1, 1, 0, true, 0, Layout::uniform, true},
-      {"L7f", "leave-one-out score at 20 bandwidths, 10,000 keys, one dimension, float", Kind::scores, false,
-       score_count, 10000, 10000, 1, 1, 0, true, 0, Layout::uniform, true},
-      {"L8", "flights: 200,000 rows, D = 2, fitted values leave-one-out, double", Kind::pool, true, 1, 200000, 200000,
-       2, 1, 1, true, 0, Layout::flights, true},
-  };
-  return all;
 }
 
 namespace {
@@ -102,46 +57,73 @@ double worst(double a, double b) { return b <= a ? a : b; }
 
 }  // namespace
 
+namespace {
+
+template <class T, class Value>
+void fill(std::vector<T>& x, std::size_t n, Value value) {
+  x.resize(n);
+  for (T& v : x) v = static_cast<T>(value());
+}
+
+}  // namespace
+
 template <class T>
 Data<T>::Data(const Workload& workload, const std::string& flights) : workload_(workload) {
   static std::size_t count = 0;
   number_ = ++count;
   Random random;
-  auto fill = [&](std::vector<T>& x, std::size_t n, auto value) {
-    x.resize(n);
-    for (T& v : x) v = static_cast<T>(value());
-  };
-  const Workload& w = workload_;
-  switch (w.kind) {
+  switch (workload_.kind) {
     case Kind::exp:
-    case Kind::exp_nonpositive: {
-      const double top = std::log(static_cast<double>(std::numeric_limits<T>::max()));
-      const double bottom = std::log(static_cast<double>(std::numeric_limits<T>::min()));
-      fill(queries_, w.query_count,
-           [&] { return bottom + random.uniform() * ((w.kind == Kind::exp ? top : 0) - bottom); });
-      out_.resize(w.query_count);
-      for (T x : queries_) expected_.push_back(std::exp(static_cast<long double>(x)));
-      return;
-    }
+    case Kind::exp_nonpositive:
+      make_exp(random);
+      break;
     case Kind::softmax:
     case Kind::softmax_in_place:
-      fill(queries_, w.query_count * w.key_count, [&] { return 3 * random.normal(); });
-      out_ = queries_;
-      for (std::size_t r = 0; r < w.query_count; r += 97) {
-        const T* row = queries_.data() + r * w.key_count;
-        const long double max = *std::max_element(row, row + w.key_count);
-        long double total = 0;
-        for (std::size_t k = 0; k < w.key_count; ++k) total += std::exp(row[k] - max);
-        for (std::size_t k = 0; k < w.key_count; ++k) expected_.push_back(std::exp(row[k] - max) / total);
-        checked_.push_back(r);
-      }
-      return;
+      make_softmax(random);
+      break;
+    case Kind::gradient:
+      make_points(random, flights);
+      expect_gradient();
+      break;
+    case Kind::scores:
+      make_points(random, flights);
+      expect_scores();
+      break;
     case Kind::pool:
     case Kind::prepared_pool:
-    case Kind::scores:
-    case Kind::gradient:
+      make_points(random, flights);
+      expect_rows();
       break;
   }
+}
+
+template <class T>
+void Data<T>::make_exp(Random& random) {
+  const double top = workload_.kind == Kind::exp ? std::log(static_cast<double>(std::numeric_limits<T>::max())) : 0;
+  const double bottom = std::log(static_cast<double>(std::numeric_limits<T>::min()));
+  fill(queries_, workload_.query_count, [&] { return bottom + random.uniform() * (top - bottom); });
+  out_.resize(workload_.query_count);
+  for (T x : queries_) expected_.push_back(std::exp(static_cast<long double>(x)));
+}
+
+template <class T>
+void Data<T>::make_softmax(Random& random) {
+  const std::size_t cols = workload_.key_count;
+  fill(queries_, workload_.query_count * cols, [&] { return 3 * random.normal(); });
+  out_ = queries_;
+  for (std::size_t r = 0; r < workload_.query_count; r += 97) {
+    const T* row = queries_.data() + r * cols;
+    const long double max = *std::max_element(row, row + cols);
+    long double total = 0;
+    for (std::size_t k = 0; k < cols; ++k) total += std::exp(row[k] - max);
+    for (std::size_t k = 0; k < cols; ++k) expected_.push_back(std::exp(row[k] - max) / total);
+    checked_.push_back(r);
+  }
+}
+
+template <class T>
+void Data<T>::make_points(Random& random, const std::string& flights) {
+  const Workload& w = workload_;
   if (w.layout == Layout::flights && !flights.empty()) {
     std::vector<double> keys, values;
     read_flights(flights, keys, values);
@@ -176,45 +158,56 @@ Data<T>::Data(const Workload& workload, const std::string& flights) : workload_(
       return value_at(w.layout, point.data(), random);
     });
   out_.resize(q * w.value_cols);
-  if (w.kind == Kind::gradient) {
-    next = 0;
-    fill(targets_, q, [&] { return curve(static_cast<double>(queries_[next++])); });
+}
+
+// It needs every query, hence double, which is exact enough for a float and a hundred times faster.
+template <class T>
+void Data<T>::expect_gradient() {
+  const std::size_t queries = workload_.problems * workload_.query_count;
+  std::size_t next = 0;
+  fill(targets_, queries, [&] { return curve(static_cast<double>(queries_[next++])); });
+  std::vector<double> row;
+  double slope = 0;
+  for (std::size_t r = 0; r < queries; ++r) {
+    const double derivative = exact_row(problem(0), r, row);
+    slope += 2 * (row[0] - static_cast<double>(targets_[r])) * derivative;
   }
-  if (w.kind == Kind::gradient) {  // needs every query, hence double, which is exact enough for a float and a hundred
-                                   // times faster
-    std::vector<double> row;
-    double slope = 0;
-    for (std::size_t r = 0; r < q; ++r) {
-      const double derivative = exact_row(problem(0), r, row);
-      slope += 2 * (row[0] - static_cast<double>(targets_[r])) * derivative;
-    }
-    expected_ = {slope / static_cast<double>(q)};
-  } else if (w.kind == Kind::scores) {  // every query again
-    losses_.resize(w.problems);
-    for (std::size_t i = 0; i < w.problems; ++i)  // from range / 250 to range / 5
-      w_.push_back(50 * std::pow(50.0, -static_cast<double>(i) / static_cast<double>(w.problems - 1)));
-    for (std::size_t i : {std::size_t{0}, w.problems / 2, w.problems - 1}) {
-      Pool<T> p = problem(0);
-      p.w = w_[i];
-      double loss = 0;
+  expected_ = {slope / static_cast<double>(queries)};
+}
+
+// Every query again.
+template <class T>
+void Data<T>::expect_scores() {
+  const Workload& w = workload_;
+  losses_.resize(w.problems);
+  for (std::size_t i = 0; i < w.problems; ++i)  // from range / 250 to range / 5
+    w_.push_back(50 * std::pow(50.0, -static_cast<double>(i) / static_cast<double>(w.problems - 1)));
+  for (std::size_t i : {std::size_t{0}, w.problems / 2, w.problems - 1}) {
+    Pool<T> p = problem(0);
+    p.w = w_[i];
+    double loss = 0;
 #pragma omp parallel for reduction(+ : loss)
-      for (std::size_t r = 0; r < w.query_count; ++r) {
-        std::vector<double> row;
-        exact_row(p, r, row);
-        loss += (row[0] - static_cast<double>(p.values[r])) * (row[0] - static_cast<double>(p.values[r]));
-      }
-      checked_.push_back(i);
-      expected_.push_back(loss / static_cast<double>(w.query_count));
+    for (std::size_t r = 0; r < w.query_count; ++r) {
+      std::vector<double> row;
+      exact_row(p, r, row);
+      loss += (row[0] - static_cast<double>(p.values[r])) * (row[0] - static_cast<double>(p.values[r]));
     }
-  } else {
-    for (std::size_t r = 0; r < q; r += std::max<std::size_t>(1, q / 256)) checked_.push_back(r);
-    expected_.resize(checked_.size() * w.value_cols);
+    checked_.push_back(i);
+    expected_.push_back(loss / static_cast<double>(w.query_count));
+  }
+}
+
+template <class T>
+void Data<T>::expect_rows() {
+  const Workload& w = workload_;
+  const std::size_t queries = w.problems * w.query_count;
+  for (std::size_t r = 0; r < queries; r += std::max<std::size_t>(1, queries / 256)) checked_.push_back(r);
+  expected_.resize(checked_.size() * w.value_cols);
 #pragma omp parallel for schedule(dynamic)
-    for (std::size_t i = 0; i < checked_.size(); ++i) {
-      std::vector<long double> row;
-      exact_row(problem(checked_[i] / w.query_count), checked_[i] % w.query_count, row);
-      std::copy(row.begin(), row.end(), expected_.begin() + static_cast<std::ptrdiff_t>(i * w.value_cols));
-    }
+  for (std::size_t i = 0; i < checked_.size(); ++i) {
+    std::vector<long double> row;
+    exact_row(problem(checked_[i] / w.query_count), checked_[i] % w.query_count, row);
+    std::copy(row.begin(), row.end(), expected_.begin() + static_cast<std::ptrdiff_t>(i * w.value_cols));
   }
 }
 

@@ -63,6 +63,13 @@ class Data {
   static bool can(const Workload& workload, const Implementation& implementation);
 
  private:
+  // What goes in, and what has to come out.
+  void make_exp(Random& random);
+  void make_softmax(Random& random);
+  void make_points(Random& random, const std::string& flights);
+  void expect_gradient();
+  void expect_scores();
+  void expect_rows();
   Pool<T> problem(std::size_t i);
 
   Workload workload_;

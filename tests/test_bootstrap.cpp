@@ -29,32 +29,41 @@ TEST(Bootstrap, PhiloxHasItsPublishedAnswers) {
 class BootstrapTest : public IsaTest {};
 ATTNPOOL_ON_EVERY_ISA(BootstrapTest);
 
+/// Of a grid in two dimensions: at w = 3 it has nine times as many boxes, each of 140 planes.
+constexpr double w_of_plane_grid = 1;
+
+void expect_formula(const Data& data, double w, const BootstrapOptions& options, Algorithm algorithm) {
+  const std::vector<double> at = points(9, data.dims);
+  const BootstrapOracle oracle(data, w, options);
+  const BootstrapResult got = data.inference(w, algorithm).bootstrap(matrix(at, data.dims), options);
+  const std::string what = std::string(to_string(options.kind)) + " " + to_string(algorithm);
+  ASSERT_EQ(got.replicates.size(), 70 * 9 * 2u) << what;
+  constexpr double tolerance = 2e-9;
+  for (std::size_t q = 0; q < 9; ++q)
+    for (std::size_t v = 0; v < 2; ++v) {
+      const double* const query = &at[q * data.dims];
+      const std::vector<Real> want = oracle.replicates(query, v);
+      const std::size_t i = q * 2 + v;
+      for (std::size_t b = 0; b < 70; ++b)
+        ASSERT_NEAR(got.replicates[b * 18 + i], static_cast<double>(want[b]), tolerance)
+            << what << " " << q << " " << b;
+      EXPECT_NEAR(got.mean[i], static_cast<double>(oracle.mean_at(query, v)), tolerance) << what;
+      EXPECT_NEAR(got.standard_error[i], static_cast<double>(deviation(want)), tolerance) << what;
+      EXPECT_NEAR(got.lower[i], static_cast<double>(quantile(want, 0.05L)), tolerance) << what;
+      EXPECT_NEAR(got.upper[i], static_cast<double>(quantile(want, 0.95L)), tolerance) << what;
+      EXPECT_EQ(got.used[q], 70u) << what;
+    }
+}
+
 TEST_P(BootstrapTest, ReplicatesAreThoseOfTheFormula) {
   for (const bool weighted : {false, true})
     for (const std::size_t dims : {1u, 2u})
       for (BootstrapOptions options : kinds()) {
         const Data data = random_data(201, dims, 2, weighted, 7);
-        const std::vector<double> at = points(9, dims);
         options.keep_replicates = true;
-        const BootstrapOracle oracle(data, 3, options);
-        for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::grid}) {
-          const BootstrapResult got = data.inference(3, algorithm).bootstrap(matrix(at, dims), options);
-          ASSERT_EQ(got.replicates.size(), 70 * 9 * 2u);
-          for (std::size_t q = 0; q < 9; ++q)
-            for (std::size_t v = 0; v < 2; ++v) {
-              const std::vector<Real> want = oracle.replicates(&at[q * dims], v);
-              const std::size_t i = q * 2 + v;
-              const double tolerance = 2e-9;
-              for (std::size_t b = 0; b < 70; ++b)
-                ASSERT_NEAR(got.replicates[b * 18 + i], static_cast<double>(want[b]), tolerance)
-                    << to_string(options.kind) << " " << to_string(algorithm) << " " << q << " " << b;
-              EXPECT_NEAR(got.mean[i], static_cast<double>(oracle.mean_at(&at[q * dims], v)), tolerance);
-              EXPECT_NEAR(got.standard_error[i], static_cast<double>(deviation(want)), tolerance);
-              EXPECT_NEAR(got.lower[i], static_cast<double>(quantile(want, 0.05L)), tolerance);
-              EXPECT_NEAR(got.upper[i], static_cast<double>(quantile(want, 0.95L)), tolerance);
-              EXPECT_EQ(got.used[q], 70u);
-            }
-        }
+        expect_formula(data, 3, options, Algorithm::dense);
+        expect_formula(data, 3, options, Algorithm::pruned);
+        expect_formula(data, dims == 1 ? 3 : w_of_plane_grid, options, Algorithm::grid);
       }
 }
 
@@ -72,8 +81,10 @@ TEST_P(BootstrapTest, BitsDependNeitherOnThreadsNorOnTheIsaOfAClass) {
     EXPECT_EQ(one.standard_error, four.standard_error);
     EXPECT_EQ(one.lower, four.lower);
     EXPECT_EQ(one.critical, four.critical);
-    const BootstrapResult grid = data.inference(3, Algorithm::grid, 1).bootstrap(matrix(at, 2), options);
-    EXPECT_EQ(grid.replicates, data.inference(3, Algorithm::grid, 3).bootstrap(matrix(at, 2), options).replicates);
+    const auto grid = [&](int threads) {
+      return data.inference(w_of_plane_grid, Algorithm::grid, threads).bootstrap(matrix(at, 2), options).replicates;
+    };
+    EXPECT_EQ(grid(1), grid(3));
     all.insert(all.end(), {one.replicates, one.standard_error, one.lower, one.upper, one.critical});
   }
   const auto [first, is_new] = of_class.try_emplace(fused, all);

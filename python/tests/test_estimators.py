@@ -24,6 +24,28 @@ Q = rng.normal(size=(50, 2))
 LABELS = np.array(["blue", "green", "red"])[np.digitize(X[:, 0], [-0.4, 0.4])]
 
 
+@pytest.fixture(scope="module")
+def kept_searches():
+    return {}
+
+
+@pytest.fixture
+def long_searches_are_kept(kept_searches, monkeypatch):
+    """The checks fit a few large sets again and again, for seconds each: their bandwidths are sought once."""
+    select = attnpool.bandwidth.select
+
+    def kept(X, y, weight, **options):
+        if X.size < 500:
+            return select(X, y, weight, **options)
+        key = [None if a is None else (a.dtype.str, a.shape, a.tobytes()) for a in (X, y, weight)]
+        key = (*key, *sorted(options.items()))
+        if key not in kept_searches:
+            kept_searches[key] = select(X, y, weight, **options)
+        return kept_searches[key]
+
+    monkeypatch.setattr(attnpool.bandwidth, "select", kept)
+
+
 @parametrize_with_checks(
     [
         kind(h)
@@ -31,7 +53,7 @@ LABELS = np.array(["blue", "green", "red"])[np.digitize(X[:, 0], [-0.4, 0.4])]
         for h in (1.0, "scott", "silverman", "loo")
     ]
 )
-def test_scikit_learn_contract(estimator, check):
+def test_scikit_learn_contract(estimator, check, long_searches_are_kept):
     check(estimator)
 
 

@@ -171,6 +171,66 @@ void check_key_weights(const std::vector<double>& weights, const Reader& reader)
   if (*largest == 0) reader.fail("every key weight is 0");
 }
 
+void check_header(const Reader& reader, const Json& object) {
+  if (!object.is_object() || !object.contains("format") || object["format"] != format_tag) {
+    reader.fail("not a model: JSON of something else");
+  }
+  if (const Json& file_version = reader.member("format_version"); file_version != format_version) {
+    reader.fail("model format version " + file_version.dump() + "; this program reads version " +
+                std::to_string(format_version));
+  }
+}
+
+/// One w, or one for each group; model has its x.
+void read_bandwidths(const Reader& reader, const Json& object, Model& model) {
+  const auto check = [&](const char* key, const std::vector<double>& w) {
+    if (w.size() != 1 && w.size() != model.x.size()) {
+      reader.fail(std::string("'") + key + "' has " + counted(w.size(), "number") + " for " +
+                  counted(model.x.size(), "x column"));
+    }
+  };
+  if (object.contains("group_w")) {
+    model.group = reader.string("group");
+    model.groups = reader.names("groups");
+    model.group_w = reader.lists("group_w");
+    for (const std::vector<double>& w : model.group_w) check("group_w", w);
+  } else {
+    model.w = reader.numbers("w");
+    check("w", model.w);
+  }
+}
+
+/// How the bandwidth was found.
+void read_fit(const Reader& reader, Model& model) {
+  model.loss = reader.one_of("loss", {"mean", "half-sum"}) == "mean" ? Loss::mean : Loss::half_sum;
+  if (!reader.member("leave_one_out").is_boolean()) reader.fail("'leave_one_out' is not true or false");
+  model.leave_one_out = reader.member("leave_one_out").get<bool>();
+  const auto loss_or_nan = [&](const char* key) {
+    return reader.member(key).is_null() ? std::numeric_limits<double>::quiet_NaN()
+                                        : reader.finite(reader.member(key), key);
+  };
+  model.loss_before = loss_or_nan("loss_before");
+  model.loss_after = loss_or_nan("loss_after");
+  model.stop = reader.string("stop");
+}
+
+/// The data; model has its names and bandwidths.
+void read_rows(const Reader& reader, const Json& object, Model& model) {
+  const Json& rows = reader.member("rows");
+  if (!rows.is_number_unsigned() || rows == 0) reader.fail("'rows' is not a whole number above 0");
+  model.keys = reader.matrix("keys", rows.get<std::size_t>(), model.x.size());
+  model.values = reader.matrix("values", rows.get<std::size_t>(), model.y.size());
+  if (!model.groups.empty()) {
+    if (model.groups.size() != model.rows()) reader.fail("'groups' is not one name for each row");
+    if (std::set<std::string>(model.groups.begin(), model.groups.end()).size() != model.group_w.size())
+      reader.fail("'group_w' is not one entry for each group");
+  }
+  if (object.contains("key_weights")) {
+    model.key_weights = reader.matrix("key_weights", model.rows(), 1);
+    check_key_weights(model.key_weights, reader);
+  }
+}
+
 /// JSON holds nothing but UTF-8.
 void check_names(const Model& model) {
   const std::vector<std::string> group = {model.group};
@@ -230,55 +290,14 @@ Model model_from_json(std::string_view text, const std::string& file) {
   const Json object = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (object.is_discarded()) throw ModelError(file + ": not a model: truncated, or not JSON");
   const Reader reader(object, file);
-  if (!object.is_object() || !object.contains("format") || object["format"] != format_tag) {
-    reader.fail("not a model: JSON of something else");
-  }
-  if (const Json& file_version = reader.member("format_version"); file_version != format_version) {
-    reader.fail("model format version " + file_version.dump() + "; this program reads version " +
-                std::to_string(format_version));
-  }
+  check_header(reader, object);
   Model model;
   model.in_double = reader.one_of("precision", {"float", "double"}) == "double";
   model.x = reader.names("x");
   model.y = reader.names("y");
-  const auto check_w = [&](const char* key, const std::vector<double>& w) {
-    if (w.size() != 1 && w.size() != model.x.size()) {
-      reader.fail(std::string("'") + key + "' has " + counted(w.size(), "number") + " for " +
-                  counted(model.x.size(), "x column"));
-    }
-  };
-  if (object.contains("group_w")) {
-    model.group = reader.string("group");
-    model.groups = reader.names("groups");
-    model.group_w = reader.lists("group_w");
-    for (const std::vector<double>& w : model.group_w) check_w("group_w", w);
-  } else {
-    model.w = reader.numbers("w");
-    check_w("w", model.w);
-  }
-  model.loss = reader.one_of("loss", {"mean", "half-sum"}) == "mean" ? Loss::mean : Loss::half_sum;
-  if (!reader.member("leave_one_out").is_boolean()) reader.fail("'leave_one_out' is not true or false");
-  model.leave_one_out = reader.member("leave_one_out").get<bool>();
-  const auto loss_or_nan = [&](const char* key) {
-    return reader.member(key).is_null() ? std::numeric_limits<double>::quiet_NaN()
-                                        : reader.finite(reader.member(key), key);
-  };
-  model.loss_before = loss_or_nan("loss_before");
-  model.loss_after = loss_or_nan("loss_after");
-  model.stop = reader.string("stop");
-  const Json& rows = reader.member("rows");
-  if (!rows.is_number_unsigned() || rows == 0) reader.fail("'rows' is not a whole number above 0");
-  model.keys = reader.matrix("keys", rows.get<std::size_t>(), model.x.size());
-  model.values = reader.matrix("values", rows.get<std::size_t>(), model.y.size());
-  if (!model.groups.empty()) {
-    if (model.groups.size() != model.rows()) reader.fail("'groups' is not one name for each row");
-    if (std::set<std::string>(model.groups.begin(), model.groups.end()).size() != model.group_w.size())
-      reader.fail("'group_w' is not one entry for each group");
-  }
-  if (object.contains("key_weights")) {
-    model.key_weights = reader.matrix("key_weights", model.rows(), 1);
-    check_key_weights(model.key_weights, reader);
-  }
+  read_bandwidths(reader, object, model);
+  read_fit(reader, model);
+  read_rows(reader, object, model);
   if (object.contains("x_origin")) {
     model.x_origin = reader.names("x_origin");
     if (model.x_origin.size() != model.x.size()) reader.fail("'x_origin' is not one entry for each x column");

@@ -22,24 +22,43 @@ void ScaledValues<T>::prepare(MatrixView<const T> in, std::span<const double> ke
   const double heaviest = weighted ? *std::max_element(key_weights.begin(), key_weights.end()) : 1;
   weight_exponent = weighted && heaviest > 0 ? std::ilogb(heaviest) + 1 : 0;
   regular_ = box_.enclose(in, threads) && !weighted;
+  irregular_.clear();
+  find_extremes();
+  choose_units();
+  if (regular_) return;
+  bool irregular = false;
+  if (weighted) total_weight = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    if (weighted) total_weight += std::ldexp(key_weights[k], -weight_exponent);
+    for (std::size_t c = 0; c < cols; ++c) irregular |= has_weight(k) && !std::isfinite(in(k, c));
+  }
+  if (irregular) count_irregular();
+}
+
+// Of the entries that count, per column.
+template <class T>
+void ScaledValues<T>::find_extremes() {
   if (regular_) {
     smallest = box_.low;
     largest = box_.high;
-  } else {  // once more, over the entries that count
-    constexpr double inf = std::numeric_limits<double>::infinity();
-    smallest.assign(cols, inf);
-    largest.assign(cols, -inf);
-    for (std::size_t k = 0; k < count; ++k)
-      for (std::size_t c = 0; c < cols; ++c)
-        if (counts(k, c)) {
-          smallest[c] = std::min(smallest[c], static_cast<double>(in(k, c)));
-          largest[c] = std::max(largest[c], static_cast<double>(in(k, c)));
-        }
+    return;
   }
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  smallest.assign(cols, inf);
+  largest.assign(cols, -inf);
+  for (std::size_t k = 0; k < count; ++k)
+    for (std::size_t c = 0; c < cols; ++c)
+      if (counts(k, c)) {
+        smallest[c] = std::min(smallest[c], static_cast<double>(raw_(k, c)));
+        largest[c] = std::max(largest[c], static_cast<double>(raw_(k, c)));
+      }
+}
+
+template <class T>
+void ScaledValues<T>::choose_units() {
   middle.resize(cols);
   unit.resize(cols);
   per_unit_.resize(cols);
-  irregular_.clear();
   for (std::size_t c = 0; c < cols; ++c) {
     if (smallest[c] > largest[c]) smallest[c] = largest[c] = 0;  // not one entry
     middle[c] = smallest[c] / 2 + largest[c] / 2;
@@ -49,22 +68,18 @@ void ScaledValues<T>::prepare(MatrixView<const T> in, std::span<const double> ke
     unit[c] = std::ldexp(1.0, exponent);
     per_unit_[c] = std::ldexp(1.0, -exponent);
   }
-  if (regular_) return;
-  bool irregular = false;
-  if (weighted) total_weight = 0;
-  for (std::size_t k = 0; k < count; ++k) {
-    if (weighted) total_weight += std::ldexp(key_weights[k], -weight_exponent);
-    for (std::size_t c = 0; c < cols; ++c) irregular |= has_weight(k) && !std::isfinite(in(k, c));
-  }
-  if (!irregular) return;
+}
+
+template <class T>
+void ScaledValues<T>::count_irregular() {
   irregular_.resize(checked_product("values", count + 1, cols));
   for (std::size_t k = 0; k < count; ++k)
     for (std::size_t c = 0; c < cols; ++c) {
       Counts n = irregular_[k * cols + c];
       if (has_weight(k)) {
-        n.nan += std::isnan(in(k, c));
-        n.positive += std::isinf(in(k, c)) && in(k, c) > 0;
-        n.negative += std::isinf(in(k, c)) && in(k, c) < 0;
+        n.nan += std::isnan(raw_(k, c));
+        n.positive += std::isinf(raw_(k, c)) && raw_(k, c) > 0;
+        n.negative += std::isinf(raw_(k, c)) && raw_(k, c) < 0;
       }
       irregular_[(k + 1) * cols + c] = n;
     }

@@ -69,6 +69,9 @@ struct ScaledValues {
   bool counts(std::size_t k, std::size_t c) const {
     return regular_ || (raw_(k, c) - raw_(k, c) == 0 && has_weight(k));
   }
+  void find_extremes();
+  void choose_units();
+  void count_irregular();
   Counts between(std::size_t begin, std::size_t end, std::size_t col) const;
 };
 

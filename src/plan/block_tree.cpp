@@ -32,30 +32,25 @@ std::vector<std::uint32_t> sorted_indices(std::vector<std::uint64_t> numbers) {
   return indices;
 }
 
-}  // namespace
-
+// Morton numbers: the bits of the coordinates, in cells of equal size in all dimensions, taken in turn. At most 8 dimensions
+// take part, the longest.
 template <class T>
-void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, const Kernel& kernel, std::size_t block) {
-  count_ = points.rows;
-  dims_ = points.cols;
-  block_ = block;
-  // Morton numbers: the bits of the coordinates, in cells of equal size in all dimensions, taken in turn. At most 8
-  // dimensions take part, the longest.
-  std::vector<std::size_t> longest(dims_);
-  std::vector<double> extent(dims_);
-  for (std::size_t d = 0; d < dims_; ++d) {
+std::vector<std::uint64_t> morton_numbers(MatrixView<const T> points, const BoundingBox<T>& box, const Kernel& kernel) {
+  std::vector<std::size_t> longest(points.cols);
+  std::vector<double> extent(points.cols);
+  for (std::size_t d = 0; d < points.cols; ++d) {
     longest[d] = d;
     extent[d] = box.half(d) * std::abs(kernel.w_of(d));
   }
   std::stable_sort(longest.begin(), longest.end(), [&](std::size_t a, std::size_t b) { return extent[a] > extent[b]; });
-  longest.resize(std::min<std::size_t>(dims_, 8));
+  longest.resize(std::min<std::size_t>(points.cols, 8));
   const int bits = static_cast<int>(std::min<std::size_t>(52, 64 / longest.size()));
   const double cells = std::ldexp(1.0, bits), half = std::max(extent[longest[0]], 1e-300);
-  std::vector<std::uint64_t> morton(count_, 0);
+  std::vector<std::uint64_t> morton(points.rows, 0);
   for (std::size_t i = 0; i < longest.size(); ++i) {
     const std::size_t d = longest[i], turn = longest.size() - 1 - i;
     const double middle = box.middle(d), scale = std::abs(kernel.w_of(d));
-    for (std::size_t k = 0; k < count_; ++k) {
+    for (std::size_t k = 0; k < points.rows; ++k) {
       const double x = ((static_cast<double>(points(k, d)) / 2 - middle / 2) * scale / half + 0.5) * cells;
       const auto cell = static_cast<std::uint64_t>(x > 0 ? std::min(x, cells - 1) : 0);
       if (longest.size() == 1) {
@@ -66,7 +61,17 @@ void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, con
         morton[k] |= (cell >> b & 1) << (static_cast<std::size_t>(b) * longest.size() + turn);
     }
   }
-  order_ = sorted_indices(std::move(morton));
+  return morton;
+}
+
+}  // namespace
+
+template <class T>
+void BlockTree::build(MatrixView<const T> points, const BoundingBox<T>& box, const Kernel& kernel, std::size_t block) {
+  count_ = points.rows;
+  dims_ = points.cols;
+  block_ = block;
+  order_ = sorted_indices(morton_numbers(points, box, kernel));
 
   leaves_ = 1;
   while (leaves_ * block_ < count_) leaves_ *= 2;

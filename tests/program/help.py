@@ -38,29 +38,43 @@ for option in set(re.findall(r"--[a-z-]+", "".join(say("help", topic) for topic 
     check(any(option in say(command, "--help") for command in commands), f"{option} of a topic is an option of a command")
 
 # ---- completion
-SCRIPT = os.path.join(HERE, "../../tools/program/share/attnpool.bash")
+SHARE = os.path.join(HERE, "../../tools/program/share")
 
 
-def completed(*words):
-    """What bash would offer for the last of the words."""
-    lines = f'source {SCRIPT!r}; COMP_WORDS=({" ".join(repr(w) for w in (PROGRAM, *words))}); COMP_CWORD={len(words)}\n_attnpool; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    done = subprocess.run(["bash", "-c", lines], capture_output=True, text=True)
-    check_equal((done.returncode, done.stderr), (0, ""), words)
+def printed(shell, lines):
+    done = subprocess.run([*shell, "-c", lines], capture_output=True, text=True)
+    check_equal((done.returncode, done.stderr), (0, ""), lines)
     return done.stdout.split()
 
 
-if shutil.which("bash"):
-    check_equal(completed("pre"), ["predict"], "completion")
-    check_equal(sorted(completed("")), sorted([*commands, "--help", "--version"]), "completion of commands")
-    check_equal(completed("help", "exit"), ["exit-codes"], "completion")
-    check_equal(completed("predict", "--standard"), ["--standard-error"], "completion")
-    check_equal(completed("predict", "--variance", "hc"), ["hc0", "hc1", "hc2", "hc3"], "completion")
-    open("data.csv", "w").close()
-    check_equal(completed("fit", "da"), ["data.csv"], "completion")
-    check_equal(completed("predict", "--data", ""), ["data.csv"], "completion")
+def in_bash(*words):
+    """What bash would offer for the last of the words."""
+    given = " ".join(repr(w) for w in (PROGRAM, *words))
+    call = f'COMP_WORDS=({given}); COMP_CWORD={len(words)}; _attnpool; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    return printed(["bash"], f"source {SHARE}/attnpool.bash; {call}")
+
+
+def in_zsh(*words):
+    """The same of zsh, whose functions that match what has been typed, and find files, are stood in for."""
+    match = 'compadd() { shift; print -l -- ${(M)@:#$words[CURRENT]*} }; _files() { compadd -- *(N) }; compdef() { }'
+    given = " ".join(repr(w) for w in (PROGRAM, *words))
+    return printed(["zsh", "-f"], f"{match}; source {SHARE}/attnpool.zsh; words=({given}); CURRENT={len(words) + 1}; _attnpool")
+
+
+open("data.csv", "w").close()
+for shell, completed in (("bash", in_bash), ("zsh", in_zsh)):
+    if not shutil.which(shell):
+        continue
+    check_equal(completed("pre"), ["predict"], shell)
+    check_equal(sorted(completed("")), sorted([*commands, "--help", "--version"]), f"{shell}: commands")
+    check_equal(completed("help", "exit"), ["exit-codes"], shell)
+    check_equal(completed("predict", "--standard"), ["--standard-error"], shell)
+    check_equal(completed("predict", "--variance", "hc"), ["hc0", "hc1", "hc2", "hc3"], shell)
+    check_equal(completed("fit", "da"), ["data.csv"], shell)
+    check_equal(completed("predict", "--data", ""), ["data.csv"], shell)
     for command in commands:
         offered = completed(command, "--")
-        check(set(offered) == set(re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)", say(command, "--help"), re.M)), (command, offered))
+        check(set(offered) == set(re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)", say(command, "--help"), re.M)), (shell, command, offered))
 
 # ---- man pages: one for each command, with every option, and nothing that groff complains of
 if shutil.which("help2man"):

@@ -11,6 +11,8 @@ if(TARGET attnpool_program)
   install(TARGETS attnpool_program DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
   install(FILES tools/program/share/attnpool.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME attnpool
           COMPONENT runtime)
+  install(FILES tools/program/share/attnpool.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _attnpool
+          COMPONENT runtime)
   if(TARGET attnpool_man)
     install(DIRECTORY ${PROJECT_BINARY_DIR}/tools/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
   endif()

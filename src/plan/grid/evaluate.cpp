@@ -13,6 +13,23 @@ namespace {
 constexpr std::size_t cached = 65536;
 constexpr std::size_t blocks_per_task = 16;
 
+// The queries of a block in their boxes; one outside of all boxes stands in the middle of the first.
+template <std::size_t D>
+struct Located {
+  double points[D * query_block];  // [D][query_block], in the box's own coordinates
+  unsigned cell[query_block];
+  bool inside[query_block];
+
+  template <class T>
+  void locate(std::size_t i, const Boxes& boxes, const T* query) {
+    double local[D];
+    const std::size_t c = boxes.locate<D>(query, local);
+    inside[i] = c != boxes.count;
+    cell[i] = inside[i] ? static_cast<unsigned>(c) : 0;
+    for (std::size_t d = 0; d < D; ++d) points[d * query_block + i] = inside[i] ? local[d] : 0;
+  }
+};
+
 }  // namespace
 
 template <class T>
@@ -62,28 +79,22 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
   const std::size_t columns = shape_.planes;
   const bool with_bounds = request.wants_bounds();
   const auto query = [&](std::size_t i) { return order ? order[i] : first + i; };
-  double points[D * query_block], bounds[query_block];
-  unsigned cell[query_block];
-  bool keep[query_block];
-  for (std::size_t i = 0; i < count; ++i) {
-    double local[D];
-    const std::size_t c = boxes_.template locate<D>(request.queries.row(query(i)), local);
-    keep[i] = c != boxes_.count;
-    cell[i] = keep[i] ? static_cast<unsigned>(c) : 0;
-    for (std::size_t d = 0; d < D; ++d) points[d * query_block + i] = keep[i] ? local[d] : 0;
-  }
+  Located<D> at;
+  for (std::size_t i = 0; i < count; ++i) at.locate(i, boxes_, request.queries.row(query(i)));
+  bool* const keep = at.inside;
   for (std::size_t set = 0; set < sets_.size(); ++set)
     active_table().grid.evaluate({.shape = shape_,
                                   .cells = sets_[set].data(),
-                                  .cell = cell,
-                                  .points = points,
+                                  .cell = at.cell,
+                                  .points = at.points,
                                   .count = count,
                                   .sums = sums + set * columns * query_block});
   if (request.options.range.excludes_self()) remove_own(request, values, order, first, count, sums);
 
   constexpr double rounding = static_cast<double>(std::numeric_limits<T>::epsilon());
+  double bounds[query_block];
   for (std::size_t i = 0; i < count; ++i)
-    bounds[i] = 1.01 * 2 * (certificate_.per_near * near_[cell[i]] + certificate_.constant);
+    bounds[i] = 1.01 * 2 * (certificate_.per_near * near_[at.cell[i]] + certificate_.constant);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
     keep[i] &= bounds[i] > 0 && bounds[i] <= (built_.tolerance - rounding) * sums[i];

@@ -45,6 +45,48 @@ double least_error(double width, std::size_t terms) {
   return one * (1 + lebesgue);
 }
 
+// Matrices of the offsets -reach .. reach, [2 reach + 1][terms][row].
+struct Layout {
+  std::size_t terms, row, reach;
+  std::size_t place(std::size_t matrix, std::size_t l, std::size_t k) const { return (matrix * terms + l) * row + k; }
+};
+
+// M = C F C^T, written as [j][i] at source - target = offset, and mirrored, with signs (-1)^(i+j) (and another, `parity`, where
+// the function is odd), at -offset. Returns sum |M|. terms^3 products instead of 2 terms^3, since points lie symmetrically:
+// C[k][n - 1 - i] = (-1)^k C[k][i]. (M[l][k] = (-1)^(k+l) M[k][l] would save a quarter more, but coefficients lose their digits:
+// only those of one row, computed together, keep the digits of the polynomial.)
+double enter(const Square& to_powers, const Square& f, const Layout& at, std::size_t offset, double* matrices,
+             double parity = 1) {
+  const std::size_t terms = at.terms, half = terms / 2, upper = (terms + 1) / 2;
+  Square folded[2] = {};  // F's rows i and n - 1 - i, added for even k, subtracted for odd
+  for (std::size_t i = 0; i < half; ++i)
+    for (std::size_t j = 0; j < terms; ++j) {
+      folded[0][i][j] = f[i][j] + f[terms - 1 - i][j];
+      folded[1][i][j] = f[i][j] - f[terms - 1 - i][j];
+    }
+  if (upper > half) folded[0][half] = f[half];
+  double sum = 0;
+  for (std::size_t k = 0; k < terms; ++k) {
+    std::array<Real, most_terms> row{}, pairs[2] = {};
+    for (std::size_t j = 0; j < terms; ++j)
+      for (std::size_t i = 0; i < (k % 2 == 0 ? upper : half); ++i) row[j] += to_powers[k][i] * folded[k % 2][i][j];
+    for (std::size_t j = 0; j < half; ++j) {
+      pairs[0][j] = row[j] + row[terms - 1 - j];
+      pairs[1][j] = row[j] - row[terms - 1 - j];
+    }
+    if (upper > half) pairs[0][half] = row[half];
+    for (std::size_t l = 0; l < terms; ++l) {
+      Real m = 0;
+      for (std::size_t j = 0; j < (l % 2 == 0 ? upper : half); ++j) m += to_powers[l][j] * pairs[l % 2][j];
+      const double entry = static_cast<double>(m), sign = (k + l) % 2 == 0 ? 1 : -1;
+      matrices[at.place(at.reach + offset, l, k)] = entry;
+      matrices[at.place(at.reach - offset, l, k)] = parity * sign * entry;
+      sum += std::abs(entry);
+    }
+  }
+  return sum;
+}
+
 }  // namespace
 
 Expansion::Expansion(double width, double error, double truncation, std::size_t terms)
@@ -82,40 +124,7 @@ void Expansion::make_matrices(Moments moments) {
       difference[i][j] = point[i] - point[j];
       near[i][j] = std::exp(-difference[i][j] * difference[i][j] / 2);
     }
-  // M = C F C^T, written as [j][i] at source - target = offset, and mirrored, with signs (-1)^(i+j) (and another where the
-  // function is odd), at -offset. terms^3 products instead of 2 terms^3, since points lie symmetrically: C[k][n - 1 - i] =
-  // (-1)^k C[k][i]. (M[l][k] = (-1)^(k+l) M[k][l] would save a quarter more, but coefficients lose their digits: only those of one
-  // row, computed together, keep the digits of the polynomial.)
-  const std::size_t half = terms_ / 2, upper = (terms_ + 1) / 2;
-  const auto enter = [&](const Square& f, std::size_t offset, double* matrices, double parity = 1) {
-    Square folded[2] = {};  // F's rows i and n - 1 - i, added for even k, subtracted for odd
-    for (std::size_t i = 0; i < half; ++i)
-      for (std::size_t j = 0; j < terms_; ++j) {
-        folded[0][i][j] = f[i][j] + f[terms_ - 1 - i][j];
-        folded[1][i][j] = f[i][j] - f[terms_ - 1 - i][j];
-      }
-    if (upper > half) folded[0][half] = f[half];
-    double sum = 0;
-    for (std::size_t k = 0; k < terms_; ++k) {
-      std::array<Real, most_terms> row{}, pairs[2] = {};
-      for (std::size_t j = 0; j < terms_; ++j)
-        for (std::size_t i = 0; i < (k % 2 == 0 ? upper : half); ++i) row[j] += to_powers[k][i] * folded[k % 2][i][j];
-      for (std::size_t j = 0; j < half; ++j) {
-        pairs[0][j] = row[j] + row[terms_ - 1 - j];
-        pairs[1][j] = row[j] - row[terms_ - 1 - j];
-      }
-      if (upper > half) pairs[0][half] = row[half];
-      for (std::size_t l = 0; l < terms_; ++l) {
-        Real m = 0;
-        for (std::size_t j = 0; j < (l % 2 == 0 ? upper : half); ++j) m += to_powers[l][j] * pairs[l % 2][j];
-        const double entry = static_cast<double>(m), sign = (k + l) % 2 == 0 ? 1 : -1;
-        matrices[(reach_ + offset) * size + l * row_ + k] = entry;
-        matrices[(reach_ - offset) * size + l * row_ + k] = parity * sign * entry;
-        sum += std::abs(entry);
-      }
-    }
-    return sum;
-  };
+  const Layout layout{terms_, row_, reach_};
   for (std::size_t offset = 0; offset <= reach_; ++offset) {
     // Target at 0, source at s: e^(-(s + x_j - x_i)^2 / 2) = e^(-s^2/2) e^(s x_i) e^(-s x_j) near, few exponentials.
     const Real s = static_cast<Real>(offset) * static_cast<Real>(width_), far = std::exp(-s * s / 2);
@@ -129,9 +138,9 @@ void Expansion::make_matrices(Moments moments) {
         first[i][j] = -f[i][j] * x * std::sqrt(static_cast<Real>(exponent_scale_squared));
         second[i][j] = f[i][j] * x * x * static_cast<Real>(exponent_scale_squared);
       }
-    magnitude_ = std::max(magnitude_, enter(f, offset, gaussian_.data()) / decay(offset));
-    if (with_first) enter(first, offset, first_.data(), -1);
-    if (with_second) enter(second, offset, second_.data());
+    magnitude_ = std::max(magnitude_, enter(to_powers, f, layout, offset, gaussian_.data()) / decay(offset));
+    if (with_first) enter(to_powers, first, layout, offset, first_.data(), -1);
+    if (with_second) enter(to_powers, second, layout, offset, second_.data());
   }
 }
 
