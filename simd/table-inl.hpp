@@ -18,6 +18,10 @@ using detail::ladder_lanes;
 using detail::ladder_steps;
 using detail::LadderTask;
 using detail::largest_exponent;
+using detail::lowess_lanes;
+using detail::lowess_sums;
+using detail::LowessBlockTask;
+using detail::LowessTask;
 using detail::Moments;
 using detail::most_terms;
 using detail::parameter_count;
@@ -57,6 +61,8 @@ namespace {
 #include "grid-inl.hpp"
 //
 #include "ladder-inl.hpp"
+//
+#include "lowess-inl.hpp"
 
 template <class T>
 constexpr detail::Routines<T> routines() {
@@ -67,6 +73,6 @@ constexpr detail::Routines<T> routines() {
 
 extern const detail::RoutineTable table;
 constinit const detail::RoutineTable table = {
-    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung};
+    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung, lowess_pairs, lowess_block};
 
 }  // namespace attnpool::ATTNPOOL_ISA
