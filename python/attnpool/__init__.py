@@ -58,6 +58,7 @@ from ._functions import (
     show_config,
 )
 from ._inference import Inference, inference
+from ._lowess import Lowess, lowess
 from ._state import PoolState
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ __all__ = [
     "FitResult",
     "Inference",
     "KeyRange",
+    "Lowess",
     "NadarayaWatsonClassifier",
     "NadarayaWatsonRegressor",
     "PoolState",
@@ -98,6 +100,7 @@ __all__ = [
     "load",
     "logsumexp",
     "loss_gradient",
+    "lowess",
     "plot_fit",
     "plot_loss",
     "plot_weights",
