@@ -1,4 +1,5 @@
 // The C interface: lowess has the bits of the C++ one.
+#include <algorithm>
 #include <attnpool/lowess.hpp>
 
 #include "c_api_bits.hpp"
@@ -14,9 +15,7 @@ TEST_P(CApiBits, LowessIsItsNamesake) {
   const std::vector<double> at = {30, 10, 100};
   attnpool_lowess_options options = attnpool_lowess_options_default();
   options.fraction = 0.3, options.iterations = 2, options.delta = 0.5, options.threads = 1;
-  const auto same = [](const double* a, const std::vector<double>& b) {
-    return std::vector<double>(a, a + b.size()) == b;
-  };
+  const auto same = [](const double* a, const std::vector<double>& b) { return std::equal(b.begin(), b.end(), a); };
   for (const bool has_options : {false, true}) {
     const LowessOptions settings =
         has_options ? LowessOptions{.fraction = 0.3, .iterations = 2, .delta = 0.5, .progress = {}} : LowessOptions{};

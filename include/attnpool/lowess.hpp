@@ -39,8 +39,8 @@ struct LowessResult {
 ///   delta       after a fit at x_i the next is at the last point within x_i + delta, or else at the next different x; those
 ///               between are interpolated. Fits at `at` are exact whatever delta is
 ///   at          what the last pass, with its weights, gives there: at = x is `fitted` if delta is 0
-/// R's lowess() differs in rounding k, in weights of 1 within 0.001 h and 0 beyond 0.999 h (and likewise for residuals), in h widened where
-/// points tie, and in its end of the iterations.
+/// R's lowess() differs in weights of 1 within 0.001 h and 0 beyond 0.999 h (and likewise for residuals), in lines that are level where x
+/// spreads by less than 0.001 of its range, in its default of delta, and in its end of the iterations.
 /// The passes end where the median |residual| is below 1e-12 of the range of y, as what follows would weigh rounding errors; statsmodels up to
 /// 0.14 ends at 0 exactly, later at 1e-7.
 ///
