@@ -2,8 +2,8 @@
 
     tools/bench --python [--threads N] [--large] [PART ...]
 
-PARTs: d2l statsmodels selection long inference bootstrap batch process; all by default. --large adds the chapter at n = 20,000, where its own code takes
-some 13 GB and minutes.
+PARTs: d2l statsmodels selection long inference bootstrap lowess batch process; all by default. --large adds the chapter at n = 20,000, where its own
+code takes some 13 GB and minutes, and lowess at n = 100,000 with its default fraction, where statsmodels takes minutes.
 Times are medians of interleaved runs (one run each at n = 20,000), on one thread unless told otherwise.
 """
 
@@ -312,6 +312,33 @@ def bootstrap():
             row(f"{kind}, {n}", *times, difference)
 
 
+def lowess():
+    from statsmodels.nonparametric.smoothers_lowess import lowess as original
+
+    from attnpool.shims.statsmodels import lowess as shim
+
+    print("\nstatsmodels' lowess(y, x, frac) with its three iterations, delta = 0, one outlier in fifty:\n")
+    row("n, frac", "statsmodels", "ours", "ratio", "fits apart, of the range of y")
+    row(*["--:"] * 5)
+    rng = np.random.default_rng(0)
+    cases = [(133, 2 / 3), (1000, 2 / 3), (10_000, 2 / 3), (100_000, 0.01), (100_000, 0.1)]
+    for n, frac in cases + [(100_000, 2 / 3)] * options.large:
+        x = 10 * rng.random(n)
+        y = np.sin(x) + rng.normal(0, 0.3, n) + 5 * (np.arange(n) % 50 == 0)
+        theirs = median_run(lambda: original(y, x, frac), 3 if n <= 10_000 else 1)
+        ours = median_run(lambda: shim(y, x, frac), 5)
+        times = [seconds(theirs[0]), seconds(ours[0]), f"{theirs[0] / ours[0]:.0f}×"]
+        row(f"{n}, {frac:.3g}", *times, f"{np.abs(theirs[1] - ours[1]).max() / np.ptp(y):.0e}")
+    print("\nLonger data, no peer finishes:\n")
+    row("n", "frac 0.01", "frac 2/3", "frac 2/3, delta 1 % of the range")
+    row(*["--:"] * 4)
+    for n in (1_000_000, 10_000_000):
+        x = 10 * rng.random(n)
+        y = np.sin(x) + rng.normal(0, 0.3, n)
+        calls = [{"frac": 0.01}, {"frac": 2 / 3}, {"frac": 2 / 3, "delta": 0.1}]
+        row(f"{n}", *(seconds(median_run(lambda call=call: shim(y, x, **call), 3)[0]) for call in calls))
+
+
 def median_run(f, runs):
     return sorted((timed(f) for _ in range(runs)), key=lambda run: run[0])[runs // 2]
 
@@ -323,6 +350,7 @@ parts = {
     "long": selection_of_long_data,
     "inference": inference,
     "bootstrap": bootstrap,
+    "lowess": lowess,
     "batch": batch,
     "process": process,
 }

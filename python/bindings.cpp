@@ -319,6 +319,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("plug_in", &plug_in);
   m.def("infer", &attnpool_python::infer);
   m.def("bootstrap", &attnpool_python::bootstrap);
+  m.def("lowess", &attnpool_python::lowess);
   m.def("pool_error", [](std::size_t dims, double reach, bool is_double) {
     return is_double ? attnpool::pool_error<double>(dims, reach) : attnpool::pool_error<float>(dims, reach);
   });

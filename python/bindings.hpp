@@ -8,6 +8,7 @@
 #include <attnpool/attnpool.hpp>
 #include <chrono>
 #include <functional>
+#include <span>
 #include <string>
 
 namespace attnpool_python {
@@ -187,5 +188,9 @@ py::dict infer(const py::array_t<double>& queries, const py::array_t<double>& ke
 py::dict bootstrap(const py::array_t<double>& queries, const py::array_t<double>& keys,
                    const py::array_t<double>& values, const attnpool::Kernel& kernel, const CallOptions& how,
                    const py::dict& options);
+
+using Numbers = py::array_t<double, py::array::c_style | py::array::forcecast>;
+py::dict lowess(const Numbers& x, const Numbers& y, const Numbers& at, double fraction, int iterations, double delta,
+                int threads);
 
 }  // namespace attnpool_python

@@ -19,6 +19,10 @@ using detail::ladder_lanes;
 using detail::ladder_steps;
 using detail::LadderTask;
 using detail::largest_exponent;
+using detail::lowess_lanes;
+using detail::lowess_sums;
+using detail::LowessBlockTask;
+using detail::LowessTask;
 using detail::MomentFactors;
 using detail::Moments;
 using detail::most_terms;
@@ -61,6 +65,8 @@ namespace {
 #include "grid-inl.hpp"
 //
 #include "ladder-inl.hpp"
+//
+#include "lowess-inl.hpp"
 
 template <template <class> class Profile, class T>
 constexpr typename detail::Routines<T>::OfProfile of_profile = {pool<Profile, T>, moments<Profile, T>};
@@ -102,7 +108,7 @@ constexpr detail::Routines<T> routines() {
 
 extern const detail::RoutineTable table;
 constinit const detail::RoutineTable table = {
-    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung};
+    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung, lowess_pairs, lowess_block};
 #endif
 
 }  // namespace attnpool::ATTNPOOL_ISA

@@ -196,12 +196,37 @@ struct LadderTask {
   double* sums;
 };
 
+// Robust local lines, one-dimensional keys: with s = (key - query) * unit and the tricube weight t(s), sums [5][lane] of
+// weights * t, weights * t s, weights * t s^2, values * t and values * t s are added to.
+inline constexpr std::size_t lowess_lanes = 16, lowess_sums = 5, lowess_moments = 12;
+struct LowessTask {
+  const double* queries;  // [lowess_lanes]
+  const double* units;    // [lowess_lanes]
+  const double* keys;     // [key_count], and so are weights and values, which are weight * value
+  const double* weights;
+  const double* values;
+  std::size_t key_count;
+  double* sums;
+};
+// The same sums from the moments of keys that are all on one side of the queries (side 1: above them) and within their reach: moments[p]
+// is the sum of weights * z^p, value_moments[p] of values * z^p, with key = centre + half z.
+struct LowessBlockTask {
+  const double* queries;
+  const double* units;
+  double centre, half, side;
+  const double* moments;        // [lowess_moments]
+  const double* value_moments;  // [lowess_moments]
+  double* sums;
+};
+
 struct RoutineTable {
   Routines<float> f32;
   Routines<double> f64;
   GridRoutines grid;
   void (*ladder)(const LadderTask&) noexcept;
   void (*rung)(const LadderTask&) noexcept;
+  void (*lowess_pairs)(const LowessTask&) noexcept;
+  void (*lowess_block)(const LowessBlockTask&) noexcept;
 };
 
 }  // namespace attnpool::detail

@@ -33,6 +33,9 @@ struct Call {
   attnpool_plug_in_options plug_in_options = attnpool_plug_in_options_default();
   attnpool_inference_options inference_options = attnpool_inference_options_default();
   attnpool_bootstrap_options bootstrap_options = attnpool_bootstrap_options_default();
+  attnpool_lowess_options lowess_options = attnpool_lowess_options_default();
+  std::vector<double> x_data = {1, 4, 2, 3, 9, 7}, y_data = {2, 8, 3, 6, 5, 1};
+  const double *x = x_data.data(), *y = y_data.data(), *at = x;
 
   double loss_value = nan, derivative[2] = {nan, nan};
   double *loss_value_out = &loss_value, *derivative_out = derivative;
@@ -43,6 +46,7 @@ struct Call {
   std::size_t offset_data[3] = {0, 4, 6}, *offsets = offset_data;
   attnpool_inference *inference = nullptr, **inference_out = &inference;
   attnpool_bootstrap *replicates = nullptr, **replicates_out = &replicates;
+  attnpool_lowess *lines = nullptr, **lines_out = &lines;
   typename C<T>::State *made = nullptr, **state_out = &made;
   int threads = 0, *threads_out = &threads;
   const char *name = nullptr, **name_out = &name;
@@ -56,6 +60,7 @@ struct Call {
     for (attnpool_selection* one : selections) attnpool_selection_destroy(one);
     attnpool_inference_destroy(inference);
     attnpool_bootstrap_destroy(replicates);
+    attnpool_lowess_destroy(lines);
     C<T>::destroy(made);
   }
   void make(StateHandle<T>& handle) const {
@@ -100,6 +105,10 @@ struct Call {
   attnpool_status bootstrap() {
     attnpool_bootstrap_destroy(replicates);
     return C<T>::bootstrap(queries, keys, values, w, w_count, &bootstrap_options, replicates_out);
+  }
+  attnpool_status lowess() {
+    attnpool_lowess_destroy(lines);
+    return attnpool_lowess_f64(x_data.size(), x, y, count, at, &lowess_options, lines_out);
   }
   attnpool_status create() {
     C<T>::destroy(made);

@@ -21,6 +21,7 @@
 #include <attnpool/c/base.h>
 #include <attnpool/c/fit.h>
 #include <attnpool/c/inference.h>
+#include <attnpool/c/lowess.h>
 #include <attnpool/c/pool.h>
 #include <attnpool/c/selection.h>
 

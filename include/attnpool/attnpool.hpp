@@ -8,6 +8,7 @@
 #include <attnpool/gradient.hpp>
 #include <attnpool/inference.hpp>
 #include <attnpool/isa.hpp>
+#include <attnpool/lowess.hpp>
 #include <attnpool/model.hpp>
 #include <attnpool/options.hpp>
 #include <attnpool/pool.hpp>

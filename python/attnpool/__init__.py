@@ -59,6 +59,7 @@ from ._functions import (
 )
 from ._inference import Inference, inference
 from ._kernel import Kernel
+from ._lowess import Lowess, lowess
 from ._state import PoolState
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ __all__ = [
     "Inference",
     "Kernel",
     "KeyRange",
+    "Lowess",
     "NadarayaWatsonClassifier",
     "NadarayaWatsonRegressor",
     "PoolState",
@@ -100,6 +102,7 @@ __all__ = [
     "load",
     "logsumexp",
     "loss_gradient",
+    "lowess",
     "plot_fit",
     "plot_loss",
     "plot_weights",

@@ -107,6 +107,9 @@ def infer(
 def bootstrap(
     queries: Matrix, keys: Matrix, values: Matrix, kernel: Kernel, how: CallOptions, options: Dict[str, Any]
 ) -> Dict[str, Any]: ...
+def lowess(
+    x: Vector, y: Vector, at: Vector, fraction: float, iterations: int, delta: float, threads: int
+) -> Dict[str, Any]: ...
 def select_bandwidth(
     keys: Matrix,
     values: Matrix,

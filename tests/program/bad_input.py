@@ -124,9 +124,9 @@ CASES = [
     (["weights", "--model", "version.json", "--grid", "5", "--out", "w.npy"], DATA,
      "version.json: model format version 7; this program reads version 1"),
     # Arguments.
-    ([], USAGE, "no command; there are demo, fit, predict, weights, summary, info and help (see attnpool --help)"),
-    (["paint"], USAGE, "no command 'paint'; there are demo, fit, predict, weights, summary, info and help (see attnpool --help)"),
-    (["--colour"], USAGE, "no option '--colour' before a command; there are demo, fit, predict, weights, summary, info and help"),
+    ([], USAGE, "no command; there are demo, fit, predict, weights, lowess, summary, info and help (see attnpool --help)"),
+    (["paint"], USAGE, "no command 'paint'; there are demo, fit, predict, weights, lowess, summary, info and help (see attnpool --help)"),
+    (["--colour"], USAGE, "no option '--colour' before a command; there are demo, fit, predict, weights, lowess, summary, info and help"),
     (["fit"], USAGE, "DATA is required"),
     (["fit", "good.csv", "--x", "x", "--y", "y"], USAGE, "--model is required"),
     (fit("good.csv", "--colour"), USAGE, "The following argument was not expected: --colour"),

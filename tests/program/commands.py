@@ -172,5 +172,5 @@ check_equal([row[:2] for row in rows(read("two.csv"))], rows(read("one.csv")), "
 # ---- messages name what was written
 refuse(USAGE, "no option '-x'; do you mean --x?", "predict", "-x", "x", "--data", "d.csv")
 refuse(USAGE, "no option '-bandwidth'; do you mean --bandwidth?", *PREDICT[:-2], "-bandwidth", "1")
-refuse(USAGE, "no option '--completion' before a command; there are demo, fit, predict, weights, summary, info and help", "--completion")
+refuse(USAGE, "no option '--completion' before a command; there are demo, fit, predict, weights, lowess, summary, info and help", "--completion")
 leave()

@@ -68,6 +68,7 @@ Exit parse_and_run(int argc, char** argv) {
   add_fit(program, chosen);
   add_predict(program, chosen);
   add_weights(program, chosen);
+  add_lowess(program, chosen);
   add_summary(program, chosen);
   add_info(program, chosen);
   add_help(program, chosen);

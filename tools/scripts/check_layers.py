@@ -14,7 +14,7 @@ from pathlib import Path
 LIBRARY = [
     ["src/api"],
     ["src/inference"],
-    ["src/selection"],
+    ["src/selection", "src/lowess"],
     ["src/plan/grid", "src/plan"],
     ["src/result"],
     ["src/data"],

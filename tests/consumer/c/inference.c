@@ -50,7 +50,22 @@ static void resampling(void) {
   CHECK(strcmp(attnpool_last_error(), "replicates: must be from 2 to 1000000, got 0") == 0);
 }
 
+static void smoothing(void) {
+  const double at[] = {20, 30};
+  attnpool_lowess* result = NULL;
+  attnpool_lowess_options options = attnpool_lowess_options_default();
+  OK(attnpool_lowess_f64(POINTS, times, accelerations, 2, at, NULL, &result));
+  CHECK(result->count == POINTS && result->neighbours == 88 && result->passes == 4 && result->without_line == 0);
+  CHECK(near(result->fitted[0] + result->residuals[0], accelerations[0], 1e-12) && result->at[0] < result->at[1]);
+  attnpool_lowess_destroy(result);
+  options.fraction = 2;
+  CHECK(attnpool_lowess_f64(POINTS, times, accelerations, 0, NULL, &options, &result) == ATTNPOOL_INVALID_ARGUMENT &&
+        result == NULL);
+  CHECK(strcmp(attnpool_last_error(), "fraction: must be in [0, 1], got 2") == 0);
+}
+
 void check_inference(void) {
   inferring();
   resampling();
+  smoothing();
 }

@@ -14,6 +14,7 @@ void add_demo(CLI::App& program, Command& chosen);
 void add_fit(CLI::App& program, Command& chosen);
 void add_predict(CLI::App& program, Command& chosen);
 void add_weights(CLI::App& program, Command& chosen);
+void add_lowess(CLI::App& program, Command& chosen);
 void add_summary(CLI::App& program, Command& chosen);
 void add_info(CLI::App& program, Command& chosen);
 void add_help(CLI::App& program, Command& chosen);
