@@ -17,7 +17,7 @@ using detail::to_string;
 void check_finite(const char* name, std::span<const double> values) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
-      bad_argument(name + ("[" + to_string(i) + "]"), "must be finite, got " + to_string(values[i]));
+      bad_argument(std::string(name) + "[" + to_string(i) + "]", "must be finite, got " + to_string(values[i]));
 }
 
 void check(std::span<const double> x, std::span<const double> y, const LowessOptions& options) {

@@ -173,10 +173,10 @@ def lowess(
     if xvals is not None:
         if delta != 0:
             raise ValueError(f"delta: must be 0 with xvals, got {delta!r}")
-        points = _vector("xvals", xvals)
-        kept = _kept(missing, xvals=points)
-        points = points[kept]
-        _order("xvals", points, is_sorted)
+        at = _vector("xvals", xvals)
+        kept = _kept(missing, xvals=at)
+        points = at[kept]
+        _order("xvals", at[kept], is_sorted)
     with named(fraction="frac", iterations="it", x="exog", y="endog"):
         found = _lowess(y[order], x[order], fraction=frac, iterations=it, delta=delta, at=points, n_jobs=n_jobs)
     if found.at is not None:
