@@ -170,6 +170,28 @@ TEST_P(Selections, TheCurveOfDataWithAnOutlierIsItsDefinition) {
   }
 }
 
+// So many rows that fewer keys take their place: evenly spread, in two heaps with a few far rows between, and without noise.
+TEST_P(Selections, TheCurveOfManyRowsIsItsDefinition) {
+  for (std::size_t family = 0; family < 4; ++family) {
+    Random random(family);
+    Points p{Matrix<double>(500, 1), Matrix<double>(500, 2), {}};
+    for (std::size_t i = 0; i < 500; ++i) {
+      const double x = random.uniform(0, 1);
+      p.x(i, 0) = family != 1 ? x : i % 100 == 0 ? 5 * x : i % 2 == 0 ? 0.1 * x : 5 + x * x;
+      p.y(i, 0) = std::sin(6 * p.x(i, 0)) + (family == 2 ? 0 : random.uniform(-0.2, 0.2));
+      p.y(i, 1) = p.x(i, 0) < 0.5 ? 1000 : 1001;
+      if (family == 3) p.weights.push_back(random.uniform(0.1, 3));
+    }
+    const Selection found = selected(p, Criterion::leave_one_out);
+    EXPECT_TRUE(found.converged);
+    for (std::size_t i = family; i < found.curve.size(); i += 17) {
+      const Selection::Point& point = found.curve[i];
+      const double want = static_cast<double>(by_definition(p, {1 / (point.factor * found.scale[0])}).leave_one_out);
+      EXPECT_NEAR(point.value, want, 1e-11 * want) << family << " factor " << point.factor;
+    }
+  }
+}
+
 TEST_P(Selections, ValuesThatArePredictedExactlyEndTheSearch) {
   for (std::size_t dims = 1; dims <= 5; ++dims) {
     Random random(dims);

@@ -14,10 +14,11 @@ namespace {
 
 constexpr double far_distance = 4;                 // bandwidths: a key there weighs 3e-4 of one at the query
 constexpr std::size_t queries_per_chunk = 131072;  // so that the sums of a chunk stay in the caches
-constexpr std::size_t queries_per_task = 4096;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 double square(double x) { return x * x; }
+// Most exponents are 0.
+double power_of_2(double exponent) { return exponent == 0 ? 1 : std::exp2(exponent); }
 double not_negative(double x) { return x < 0 ? 0 : x; }  // NaN stays
 
 // Tells of work that is the part of all from `begin` to `end`.
@@ -139,16 +140,13 @@ void Predictor::predict_chunk(Prediction& out, MatrixView<const double> queries,
   narrow_options.key_weights = squared_weights;
   wide.run({queries, data.key_view(), kernel, given.slopes ? Moments::first : Moments::none, wide_options}, workspace);
   narrow.run({queries, data.key_view(), narrow_kernel, given.slopes ? Moments::both : Moments::none, narrow_options},
-             narrow_workspace);
-  const std::size_t tasks = (queries.rows + queries_per_task - 1) / queries_per_task;
-  const double operations = 300.0 * static_cast<double>(queries.rows);
-  parallel_for(tasks, threads_for(options.threads, operations), {}, [&](std::size_t task, int) {
-    const std::size_t end = std::min(queries.rows, (task + 1) * queries_per_task);
-    for (std::size_t q = task * queries_per_task; q < end; ++q) {
-      fill_in(out, first, q, z);
-      if (given.slopes) fill_in_slopes(out, queries, first, q);
-    }
-  });
+             narrow_workspace, [&](const QuerySums& q) {
+               double of_squares[query_block];
+               for (std::size_t i = 0; i < q.count; ++i) of_squares[i] = sum_of_squares(q.query(i));
+               fill_in(out, first, q, of_squares, z);
+               if (given.error_bounds) fill_in_bounds(out, first, q, of_squares);
+               if (given.slopes) fill_in_slopes(out, queries, first, q, of_squares);
+             });
   fill_in_status(out, queries, first, given);
 }
 
@@ -158,10 +156,12 @@ void Predictor::fill_in_status(Prediction& out, MatrixView<const double> queries
                                const PredictionOptions& given) {
   constexpr double log2_far = -far_distance * far_distance / 2 * 1.4426950408889634;
   const double enough = std::log2(total_weight) + log2_far + 1e-6;
+  double reference = 0, weight_enough = std::exp2(enough);  // the same for most queries
   std::vector<std::size_t> open;
   std::vector<double> open_queries;
   for (std::size_t q = 0; q < queries.rows; ++q) {
-    if (!given.nearest && wide.log2_weight[q] > enough) continue;
+    if (wide.reference[q] != reference) reference = wide.reference[q], weight_enough = std::exp2(enough + reference);
+    if (!given.nearest && wide.weight[q] > weight_enough) continue;
     open.push_back(q);
     open_queries.insert(open_queries.end(), queries.row(q), queries.row(q) + data.dims);
   }
@@ -177,49 +177,67 @@ void Predictor::fill_in_status(Prediction& out, MatrixView<const double> queries
   }
 }
 
-// sum_k p_k^2 of a query, and its logarithms: far from all keys both sums are taken relative to the same key, if possible, so
-// that the large distance does not enter.
-Predictor::Squares Predictor::squares(std::size_t q) const {
+// Far from all keys both sums are taken relative to the same key, if possible, so that the large distance does not enter.
+Predictor::References Predictor::references(std::size_t q) const {
   const double *a = &wide.origin[q * data.dims], *b = &narrow.origin[q * data.dims];
-  const bool same_origin = std::equal(a, a + data.dims, b);
-  const double of_weights = same_origin ? wide.log2_at_origin[q] : wide.log2_weight[q];
-  const double of_squares = same_origin ? narrow.log2_at_origin[q] : narrow.log2_weight[q];
-  const double log2_sum = of_squares - 2 * of_weights;
-  // Squares of key weights may vanish beside the largest: then there is no answer.
-  const bool vanished = std::isinf(of_squares) && !std::isinf(of_weights);
-  return {.sum = vanished       ? nan
-                 : log2_sum > 0 ? 1
-                                : std::exp2(log2_sum),
-          .error = narrow.bound[q] / 2 + wide.bound[q] + 1e-15 * (1 + std::abs(of_squares) + std::abs(of_weights))};
+  if (std::equal(a, a + data.dims, b)) return {wide.reference_at_origin[q], narrow.reference_at_origin[q]};
+  return {wide.reference[q], narrow.reference[q]};
 }
 
-void Predictor::fill_in(Prediction& out, std::size_t first, std::size_t q, double z) const {
+double Predictor::sum_of_squares(std::size_t q) const {
+  // Squares of key weights may vanish beside the largest: then there is no answer.
+  if (narrow.weight[q] == 0 && wide.weight[q] != 0) return nan;
+  const References of = references(q);
+  const double sum = narrow.weight[q] / square(wide.weight[q]) * power_of_2(2 * of.wide - of.narrow);
+  return sum > 1 ? 1 : sum;
+}
+
+void Predictor::fill_in(Prediction& out, std::size_t first, const QuerySums& of, const double* sum, double z) const {
   const std::size_t cols = data.cols;
-  const auto [sum, sum_error] = squares(q);
-  out.effective_keys[first + q] = 1 / sum;
-  out.leverage[first + q] = std::exp2(-wide.log2_weight[q] - data.weight_exponent);
-  if (!out.error_bounds.empty()) out.error_bounds[first + q] = wide.bound[q];
+  for (std::size_t i = 0; i < of.count; ++i) {
+    const std::size_t q = of.query(i);
+    out.effective_keys[first + q] = 1 / sum[i];
+    out.leverage[first + q] = power_of_2(wide.reference[q] - data.weight_exponent) / wide.weight[q];
+  }
   for (std::size_t v = 0; v < cols; ++v) {
-    const std::size_t at = (first + q) * cols + v;
-    const double mean = wide.mean[q * column_count + v];
-    double variance_part = 0, unit = 0;  // the squared standard error is unit^2 * variance_part * sum
-    if (variance == Variance::local) {
-      unit = workspace.values.unit[v];
-      const double deviation = (mean - workspace.values.middle[v]) / unit;
-      variance_part = not_negative(wide.mean[q * column_count + cols + v] - deviation * deviation);
-    } else {
-      unit = term_unit[v];
-      variance_part = narrow.mean[q * term_count + v];
+    const double unit = unit_of(v);
+    for (std::size_t i = 0; i < of.count; ++i) {
+      const std::size_t q = of.query(i), at = (first + q) * cols + v;
+      const double mean = wide.mean[q * column_count + v], error = unit * std::sqrt(variance_part(q, v) * sum[i]);
+      out.mean[at] = mean;
+      out.standard_error[at] = error;
+      out.lower[at] = mean - z * error;
+      out.upper[at] = mean + z * error;
     }
-    const double error = std::sqrt(variance_part * sum);
-    out.mean[at] = mean;
-    out.standard_error[at] = unit * error;
-    out.lower[at] = mean - z * unit * error;
-    out.upper[at] = mean + z * unit * error;
-    if (out.standard_error_bounds.empty()) continue;
-    // Bounds of means are relative to ranges: at most 1, and 4 for the local variance.
-    const double of_square = sum * (4 * (narrow.bound[q] + wide.bound[q]) + variance_part * sum_error);
-    out.standard_error_bounds[at] = unit * std::min(std::sqrt(of_square), of_square / error);
+  }
+}
+
+double Predictor::unit_of(std::size_t v) const {
+  return variance == Variance::local ? workspace.values.unit[v] : term_unit[v];
+}
+
+// The squared standard error is unit_of(v)^2 * variance_part * sum_of_squares.
+double Predictor::variance_part(std::size_t q, std::size_t v) const {
+  if (variance != Variance::local) return narrow.mean[q * term_count + v];
+  const double* means = &wide.mean[q * column_count];
+  return not_negative(means[data.cols + v] - square((means[v] - workspace.values.middle[v]) / unit_of(v)));
+}
+
+// Bounds of means are relative to ranges: at most 1, and 4 for the local variance.
+void Predictor::fill_in_bounds(Prediction& out, std::size_t first, const QuerySums& of, const double* sum) const {
+  for (std::size_t i = 0; i < of.count; ++i) {
+    const std::size_t q = of.query(i);
+    const References reference = references(q);
+    const double exponents =
+        std::abs(std::log2(wide.weight[q]) - reference.wide) + std::abs(std::log2(narrow.weight[q]) - reference.narrow);
+    const double sum_error = narrow.bound[q] / 2 + wide.bound[q] + 1e-15 * (1 + exponents);
+    out.error_bounds[first + q] = wide.bound[q];
+    for (std::size_t v = 0; v < data.cols; ++v) {
+      const double part = variance_part(q, v);
+      const double of_square = sum[i] * (4 * (narrow.bound[q] + wide.bound[q]) + part * sum_error);
+      out.standard_error_bounds[(first + q) * data.cols + v] =
+          unit_of(v) * std::min(std::sqrt(of_square), of_square / std::sqrt(part * sum[i]));
+    }
   }
 }
 
@@ -227,32 +245,46 @@ void Predictor::fill_in(Prediction& out, std::size_t first, std::size_t q, doubl
 // p_k (delta_k - mean delta): first and second moments at sqrt(2) w, where delta is sqrt(2) times as large. Far from all
 // keys a pass counts delta from a key instead of the query, and the passes may have chosen different ones.
 void Predictor::fill_in_slopes(Prediction& out, MatrixView<const double> queries, std::size_t first,
-                               std::size_t q) const {
-  const double s = std::sqrt(exponent_scale_squared), sum = squares(q).sum;
-  const auto& values = workspace.values;
-  for (std::size_t d = 0; d < data.dims; ++d) {
-    const std::size_t at = q * data.dims + d;
-    const double w = std::abs(kernel.w_of(d)), factor = w / s;
-    const auto place = [&](const QueryPass& pass) {
-      return std::isnan(pass.origin[at]) ? queries(q, d) : pass.origin[at];
-    };
-    const double center = wide.delta[at] - w * s * (place(wide) - place(narrow));  // counted as the narrow pass does
-    for (std::size_t v = 0; v < data.cols; ++v) {
-      const std::size_t from = (first + q) * data.cols + v, to = ((first + q) * data.dims + d) * data.cols + v;
-      const double covariance =
-          wide.mean_delta[at * column_count + v] - wide.delta[at] * (out.mean[from] - values.middle[v]);
-      out.slope[to] = w == 0 ? 0 : -factor * covariance;
-      const std::size_t term = variance == Variance::local ? 0 : v;
-      const double middle = narrow_workspace.values.middle[term], zeroth = narrow.mean[q * term_count + term];
-      const double once = (narrow.mean_delta[at * term_count + term] + middle * narrow.delta[at]) / std::sqrt(2.0);
-      const double twice = (narrow.mean_delta_square[at * term_count + term] + middle * narrow.delta_square[at]) / 2;
-      const double spread = not_negative(twice - 2 * center * once + center * center * zeroth);
-      const double unit = variance == Variance::local ? out.standard_error[from] / std::sqrt(sum) : term_unit[v];
-      out.slope_error[to] = w == 0 ? 0 : factor * unit * std::sqrt(spread * sum);
-      // |delta| of weights that count is below 16, and so is the error of its moments in units of that of the weights.
-      if (!out.slope_bounds.empty())
-        out.slope_bounds[to] = factor * 2 * values.unit[v] * wide.bound[q] * (24 + 3 * std::abs(wide.delta[at]));
+                               const QuerySums& of, const double* sum) const {
+  const std::size_t dims = data.dims, cols = data.cols;
+  for (std::size_t d = 0; d < dims; ++d) {
+    const double w = std::abs(kernel.w_of(d));
+    if (w == 0) continue;        // 0, as the results begin
+    double center[query_block];  // the mean of delta, counted as the narrow pass does
+    for (std::size_t i = 0; i < of.count; ++i) {
+      const std::size_t q = of.query(i), at = q * dims + d;
+      const auto place = [&](const QueryPass& pass) {
+        return std::isnan(pass.origin[at]) ? queries(q, d) : pass.origin[at];
+      };
+      center[i] = wide.delta[at] - w * exponent_scale * (place(wide) - place(narrow));
     }
+    for (std::size_t v = 0; v < cols; ++v) fill_in_slope(out, first, of, sum, d, v, w / exponent_scale, center);
+  }
+}
+
+void Predictor::fill_in_slope(Prediction& out, std::size_t first, const QuerySums& of, const double* sum, std::size_t d,
+                              std::size_t v, double factor, const double* center) const {
+  const std::size_t dims = data.dims, cols = data.cols, term = variance == Variance::local ? 0 : v;
+  const double middle = workspace.values.middle[v], term_middle = narrow_workspace.values.middle[term];
+  for (std::size_t i = 0; i < of.count; ++i) {
+    const std::size_t q = of.query(i), at = q * dims + d;
+    const std::size_t from = (first + q) * cols + v, to = ((first + q) * dims + d) * cols + v;
+    const double covariance = wide.mean_delta[at * column_count + v] - wide.delta[at] * (out.mean[from] - middle);
+    out.slope[to] = -factor * covariance;
+    const double once =
+        (narrow.mean_delta[at * term_count + term] + term_middle * narrow.delta[at]) * (1 / std::sqrt(2.0));
+    const double twice = (narrow.mean_delta_square[at * term_count + term] + term_middle * narrow.delta_square[at]) / 2;
+    const double zeroth = narrow.mean[q * term_count + term];
+    const double spread = not_negative(twice - 2 * center[i] * once + center[i] * center[i] * zeroth);
+    const double unit = variance == Variance::local ? out.standard_error[from] / std::sqrt(sum[i]) : term_unit[v];
+    out.slope_error[to] = factor * unit * std::sqrt(spread * sum[i]);
+  }
+  if (out.slope_bounds.empty()) return;
+  // |delta| of weights that count is below 16, and so is the error of its moments in units of that of the weights.
+  for (std::size_t i = 0; i < of.count; ++i) {
+    const std::size_t q = of.query(i), at = q * dims + d;
+    out.slope_bounds[((first + q) * dims + d) * cols + v] =
+        factor * 2 * workspace.values.unit[v] * wide.bound[q] * (24 + 3 * std::abs(wide.delta[at]));
   }
 }
 

@@ -46,14 +46,22 @@ class Predictor {
   template <class Part>
   void predict_chunk(Prediction& out, MatrixView<const double> queries, std::size_t first,
                      const PredictionOptions& given, double z, const Part& progress);
-  void fill_in(Prediction& out, std::size_t first, std::size_t q, double z) const;
+  double sum_of_squares(std::size_t q) const;  // sum_k p_k^2 of query q of the chunk
+  struct References {
+    double wide, narrow;
+  };
+  References references(std::size_t q) const;
+  // What is made of both passes for some queries of a chunk whose query 0 is the caller's `first`; sum: of squares.
+  void fill_in(Prediction& out, std::size_t first, const QuerySums& of, const double* sum, double z) const;
+  void fill_in_bounds(Prediction& out, std::size_t first, const QuerySums& of, const double* sum) const;
+  void fill_in_slopes(Prediction& out, MatrixView<const double> queries, std::size_t first, const QuerySums& of,
+                      const double* sum) const;
+  void fill_in_slope(Prediction& out, std::size_t first, const QuerySums& of, const double* sum, std::size_t d,
+                     std::size_t v, double factor, const double* center) const;
   void fill_in_status(Prediction& out, MatrixView<const double> queries, std::size_t first,
                       const PredictionOptions& given);
-  void fill_in_slopes(Prediction& out, MatrixView<const double> queries, std::size_t first, std::size_t q) const;
-  struct Squares {
-    double sum, error;  // relative, a bound
-  };
-  Squares squares(std::size_t q) const;
+  double unit_of(std::size_t v) const;
+  double variance_part(std::size_t q, std::size_t v) const;
 };
 
 }  // namespace attnpool::detail

@@ -13,6 +13,11 @@ namespace attnpool::detail {
 
 // Squared distances to the nearest other key up to which differences of squares keep nine digits.
 constexpr double most_relative = 1e5;
+// Sums over thinned keys are wrong by 1e-15 of the weights around: they serve where the others weigh more than this part of these, and
+// where the mean square of the errors, of values of size one, is larger than this.
+constexpr double least_part_of_thinned = 1e-4, least_error_of_thinned = 1e-8;
+// At larger ones the rounding of a node's place, 1e-16, would be more than 1e-13 of a bandwidth.
+constexpr double most_scale_of_thinned = 1e3;
 
 // 2^-e; exp2 takes its time over what underflows.
 static double power_of(double e) { return e < 1080 ? std::exp2(-e) : 0; }
@@ -28,12 +33,14 @@ Ladder::Ladder(const SelectionData& data) : data_(data), order_(data.rows) {
   std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
     return data.keys[a] < data.keys[b] || (data.keys[a] == data.keys[b] && a < b);
   });
-  weighted_values_.resize(data.cols);
+  all_.values.resize(data.cols);
+  weight_below_.assign(1, 0);
   for (const std::size_t row : order_) {
-    keys_.push_back(data.keys[row]);
-    weights_.push_back(data.weight(row));
+    all_.keys.push_back(data.keys[row]);
+    all_.weights.push_back(data.weight(row));
+    weight_below_.push_back(weight_below_.back() + data.weight(row));
     for (std::size_t v = 0; v < data.cols; ++v)
-      weighted_values_[v].push_back(data.weight(row) * data.values[row * data.cols + v]);
+      all_.values[v].push_back(data.weight(row) * data.values[row * data.cols + v]);
   }
 }
 
@@ -48,134 +55,176 @@ const std::vector<std::size_t>& Ladder::places_of(std::size_t judged) {
 
 std::size_t Ladder::nearest_other(std::size_t place) const {
   if (place == 0) return 1;
-  if (place + 1 == keys_.size()) return place - 1;
-  return keys_[place] - keys_[place - 1] < keys_[place + 1] - keys_[place] ? place - 1 : place + 1;
+  if (place + 1 == all_.keys.size()) return place - 1;
+  return all_.keys[place] - all_.keys[place - 1] < all_.keys[place + 1] - all_.keys[place] ? place - 1 : place + 1;
 }
 
 // Calls add(key, weight, e) for a query whose nearest other key is so far away that exponents relative to it would lose their
 // digits as differences of squares. The few keys that count lie next to it in the order. The query's own key counts with e = 0.
 template <class Add>
 void Ladder::for_near(std::size_t place, double scale, const Add& add) const {
-  const double query = keys_[place], reference = keys_[nearest_other(place)];
+  const double query = all_.keys[place], reference = all_.keys[nearest_other(place)];
   const auto counts = [&](std::size_t k) {
     const double e =
-        k == place ? 0 : scale * (reference - keys_[k]) * (scale * ((query - reference) + (query - keys_[k])));
+        k == place ? 0 : scale * (reference - all_.keys[k]) * (scale * ((query - reference) + (query - all_.keys[k])));
     if (!(e <= ladder_exponent)) return false;
     add(k, std::exp2(-e), e);
     return true;
   };
   for (std::size_t k = place + 1; k-- > 0 && counts(k);) {
   }
-  for (std::size_t k = place + 1; k < keys_.size() && counts(k); ++k) {
+  for (std::size_t k = place + 1; k < all_.keys.size() && counts(k); ++k) {
   }
 }
 
 bool Ladder::pays(double w, std::size_t judged, std::size_t steps) const {
-  const double rows = static_cast<double>(data_.rows), reach = std::sqrt(2 * 0.7 * ladder_exponent) / w;
-  const double part = std::min(1.0, 2 * reach / (keys_.back() - keys_.front()));
-  constexpr double pair = 2.7e-10, pass = 2.5e-4, row = 4e-9;  // seconds, two threads with AVX-512
-  return static_cast<double>(judged) * rows * part * pair < static_cast<double>(steps) * (pass + rows * row);
+  const double rows = static_cast<double>(data_.rows), range = all_.keys.back() - all_.keys.front();
+  const double scale = w * exponent_scale, largest_scale = scale * std::exp2(0.5 * static_cast<double>(steps - 1));
+  const double width = std::min(range, 2 * std::sqrt(ladder_exponent) / scale);
+  constexpr double pair = 2.7e-10, pass = 2.5e-4, row = 4e-9, thinning = 2e-8;  // seconds, two threads with AVX-512
+  const double direct = static_cast<double>(judged) * rows * (width / range) * pair;
+  const double few = static_cast<double>(judged) * thinned_within(width, largest_scale) * pair + thinning * rows;
+  return std::min(direct, few) < static_cast<double>(steps) * (pass + rows * row);
 }
 
-// Neighbouring queries, and the keys [begin, end) that count for those of them that are not isolated.
+// Neighbouring queries, and the keys [begin, end) of `keys` that count for those of them that are not isolated.
 struct Ladder::Block {
+  const SortedKeys* keys;
   std::size_t count;
+  std::size_t place[ladder_lanes];
   double query[ladder_lanes], nearest[ladder_lanes];  // nearest: see LadderTask
   bool is_isolated[ladder_lanes];
+  double low, high;  // what counts lies between these
   std::size_t begin, end;
+  // Where a sum of the weights of others, or the mean of squared errors, is not above these the keys are too few to tell them.
+  double least_others = -HUGE_VAL, least_error = -HUGE_VAL;
+
+  void find_keys() {
+    const auto& x = keys->keys;
+    begin = low > high ? 0 : static_cast<std::size_t>(std::lower_bound(x.begin(), x.end(), low) - x.begin());
+    end = low > high ? 0 : static_cast<std::size_t>(std::upper_bound(x.begin(), x.end(), high) - x.begin());
+  }
+  LadderTask task(double scale, std::size_t col, double* sums) const {
+    return {.queries = query,
+            .nearest = nearest,
+            .scale = scale,
+            .keys = keys->keys.data() + begin,
+            .weights = keys->weights.data() + begin,
+            .values = keys->values[col].data() + begin,
+            .key_count = end - begin,
+            .sums = sums};
+  }
+  bool has_isolated() const { return std::find(is_isolated, is_isolated + count, true) != is_isolated + count; }
+  // Whether the errors in terms [count][width] are large enough.
+  bool tells_errors(const double* terms, std::size_t width) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < count; ++i) sum += terms[i * width];
+    return sum > least_error * static_cast<double>(count);
+  }
 };
 
 Ladder::Block Ladder::block_of(const std::vector<std::size_t>& places, std::size_t first, double scale) const {
   Block block;
+  block.keys = &all_;
   block.count = std::min(ladder_lanes, places.size() - first);
-  double low = HUGE_VAL, high = -HUGE_VAL;
+  block.low = HUGE_VAL, block.high = -HUGE_VAL;
   for (std::size_t i = 0; i < ladder_lanes; ++i) {
     const std::size_t place = places[first + std::min(i, block.count - 1)];
-    const double gap = (keys_[place] - keys_[nearest_other(place)]) * scale;
-    block.query[i] = keys_[place];
+    const double gap = (all_.keys[place] - all_.keys[nearest_other(place)]) * scale;
+    block.place[i] = place;
+    block.query[i] = all_.keys[place];
     block.nearest[i] = gap * gap;
     block.is_isolated[i] = block.nearest[i] > most_relative;
     if (block.is_isolated[i]) continue;
     const double reach = 1.000001 * std::sqrt(ladder_exponent + block.nearest[i]) / scale;
-    low = std::min(low, block.query[i] - reach);
-    high = std::max(high, block.query[i] + reach);
+    block.low = std::min(block.low, block.query[i] - reach);
+    block.high = std::max(block.high, block.query[i] + reach);
   }
-  const auto place_of = [&](auto bound) { return static_cast<std::size_t>(bound - keys_.begin()); };
-  block.begin = low > high ? 0 : place_of(std::lower_bound(keys_.begin(), keys_.end(), low));
-  block.end = low > high ? 0 : place_of(std::upper_bound(keys_.begin(), keys_.end(), high));
+  block.find_keys();
   return block;
 }
 
-LadderTask Ladder::task_of(const Block& block, double scale, std::size_t col, double* sums) const {
-  return {.queries = block.query,
-          .nearest = block.nearest,
-          .scale = scale,
-          .keys = keys_.data() + block.begin,
-          .weights = weights_.data() + block.begin,
-          .values = weighted_values_[col].data() + block.begin,
-          .key_count = block.end - block.begin,
-          .sums = sums};
+// The same queries among fewer keys, if these are fewer where the block is. Their exponents count from the query.
+std::optional<Ladder::Block> Ladder::among(const SortedKeys& few, const Block& block, double scale) const {
+  if (block.has_isolated()) return std::nullopt;
+  Block result = block;
+  const double reach = std::sqrt(ladder_exponent) / scale;
+  result.keys = &few;
+  result.low = block.query[0] - reach, result.high = block.query[block.count - 1] + reach;
+  result.find_keys();
+  if (4 * (result.end - result.begin) > 3 * (block.end - block.begin)) return std::nullopt;
+  std::fill(result.nearest, result.nearest + ladder_lanes, 0.0);
+  result.least_others = least_part_of_thinned * (weight_below_[block.end] - weight_below_[block.begin]);
+  result.least_error = least_error_of_thinned;
+  return result;
 }
 
-void Ladder::answer_block(const std::vector<std::size_t>& places, std::size_t first, double w,
-                          std::array<std::vector<double>, ladder_steps>& terms) const {
-  const double scale = w * std::sqrt(exponent_scale_squared);
-  const Block block = block_of(places, first, scale);
+std::optional<SortedKeys> Ladder::thinned_for(double largest_scale) const {
+  if (!(largest_scale < most_scale_of_thinned)) return std::nullopt;
+  return thinned(all_, largest_scale);
+}
+
+// Returns whether the keys of the block tell the sums.
+bool Ladder::add_ladder(const Block& block, double scale, BlockTerms& terms) const {
   double sums[2 * ladder_steps * ladder_lanes];
+  bool tells = true;
   for (std::size_t v = 0; v < data_.cols; ++v) {
-    active_table().ladder(task_of(block, scale, v, sums));
+    active_table().ladder(block.task(scale, v, sums));
     for (std::size_t i = 0; i < block.count; ++i) {
-      const std::size_t place = places[first + i], row = order_[place];
+      const std::size_t place = block.place[i];
       if (block.is_isolated[i]) {
         for (std::size_t s = 0; s < 2 * ladder_steps; ++s) sums[s * ladder_lanes + i] = 0;
         for_near(place, scale, [&](std::size_t k, double weight, double) {
           for (std::size_t s = 0; s < ladder_steps; ++s, weight *= weight) {
-            sums[2 * s * ladder_lanes + i] += weight * weights_[k];
-            sums[(2 * s + 1) * ladder_lanes + i] += weight * weighted_values_[v][k];
+            sums[2 * s * ladder_lanes + i] += weight * all_.weights[k];
+            sums[(2 * s + 1) * ladder_lanes + i] += weight * all_.values[v][k];
           }
         });
       }
-      const double own = weights_[place], own_value = weighted_values_[v][place];
-      const double value = data_.values[row * data_.cols + v];
+      const double own = all_.weights[place], own_value = all_.values[v][place];
+      const double value = data_.values[order_[place] * data_.cols + v];
       double relative = power_of(block.nearest[i]);  // that of the nearest other key's weight to one at the query
       for (std::size_t s = 0; s < ladder_steps; ++s) {
         const double others = sums[2 * s * ladder_lanes + i] - own;
         const double error = (sums[(2 * s + 1) * ladder_lanes + i] - own_value) / others - value;
         const double rest = rest_of(others * relative, own);
         relative *= relative;
-        double* term = terms[s].data() + 3 * row;
+        tells = tells && others > block.least_others;
+        double* term = terms.data() + 3 * (s * ladder_lanes + i);
         term[0] += error * error;
         term[1] += error * rest * (error * rest);
         term[2] = rest;
       }
     }
   }
+  for (std::size_t s = 0; s < ladder_steps; ++s)
+    tells = tells && block.tells_errors(terms.data() + 3 * s * ladder_lanes, 3);
+  return tells;
 }
 
 // With c, v and e the weights, values and exponents of the other keys and E the mean under their Gaussian weights: see
 // CriterionFunction for the derivatives. Of E[e v] - E[e] E[v] the exponent of the nearest key drops out.
-void Ladder::answer_rung(const std::vector<std::size_t>& places, std::size_t first, double w, std::size_t width,
-                         std::vector<double>& terms) const {
-  const double scale = w * std::sqrt(exponent_scale_squared);
-  const Block block = block_of(places, first, scale);
+bool Ladder::add_rung(const Block& block, double scale, std::size_t width, BlockTerms& terms) const {
   double sums[4 * ladder_lanes];
+  bool tells = true;
   for (std::size_t v = 0; v < data_.cols; ++v) {
-    active_table().rung(task_of(block, scale, v, sums));
+    active_table().rung(block.task(scale, v, sums));
     for (std::size_t i = 0; i < block.count; ++i) {
-      const std::size_t place = places[first + i], row = order_[place];
+      const std::size_t place = block.place[i];
       double of[4] = {sums[i], sums[ladder_lanes + i], sums[2 * ladder_lanes + i], sums[3 * ladder_lanes + i]};
       if (block.is_isolated[i]) {
         std::fill(of, of + 4, 0.0);
         for_near(place, scale, [&](std::size_t k, double weight, double e) {
-          of[0] += weight * weights_[k], of[1] += weight * weighted_values_[v][k];
-          of[2] += weight * e * weights_[k], of[3] += weight * e * weighted_values_[v][k];
+          of[0] += weight * all_.weights[k], of[1] += weight * all_.values[v][k];
+          of[2] += weight * e * all_.weights[k], of[3] += weight * e * all_.values[v][k];
         });
       }
-      const double own = weights_[place], others = of[0] - own;
-      const double mean = (of[1] - weighted_values_[v][place]) / others;
-      const double error = mean - data_.values[row * data_.cols + v];
+      const double own = all_.weights[place], others = of[0] - own;
+      const double mean = (of[1] - all_.values[v][place]) / others;
+      const double error = mean - data_.values[order_[place] * data_.cols + v];
       const double rest = rest_of(others * power_of(block.nearest[i]), own);
-      double* term = terms.data() + width * row;
+      tells = tells && others > block.least_others;
+      double* term = terms.data() + width * i;
       term[0] += error * error;
       term[1] += error * rest * (error * rest);
       term[2] = rest;
@@ -189,28 +238,45 @@ void Ladder::answer_rung(const std::vector<std::size_t>& places, std::size_t fir
       term[5] = -of_leverage;
     }
   }
+  return tells && block.tells_errors(terms.data(), width);
 }
 
-template <class Answer>
-void Ladder::for_blocks(std::size_t judged, int threads, const Progress& progress, const Answer& answer) {
+// Calls add(block, terms) and take(block, terms) for all blocks.
+template <class Add, class Take>
+void Ladder::for_blocks(std::size_t judged, double scale, double largest_scale, int threads, const Progress& progress,
+                        const Add& add, const Take& take) {
   const std::vector<std::size_t>& places = places_of(judged);
+  const std::optional<SortedKeys> few = thinned_for(largest_scale);
   constexpr std::size_t blocks_per_task = 4;
   const std::size_t per_task = blocks_per_task * ladder_lanes, tasks = (places.size() + per_task - 1) / per_task;
   const double operations = 26.0 * static_cast<double>(judged) * static_cast<double>(data_.rows);
   parallel_for(tasks, threads_for(threads, operations), progress, [&](std::size_t task, int) {
     for (std::size_t first = task * per_task; first < std::min(places.size(), (task + 1) * per_task);
-         first += ladder_lanes)
-      answer(places, first);
+         first += ladder_lanes) {
+      const Block block = block_of(places, first, scale);
+      const std::optional<Block> quick = few ? among(*few, block, scale) : std::nullopt;
+      BlockTerms terms{};
+      if (!quick || !add(*quick, terms)) {
+        terms.fill(0);
+        add(block, terms);
+      }
+      take(block, terms);
+    }
   });
 }
 
 std::array<std::vector<double>, ladder_steps> Ladder::terms(double w, std::size_t judged, int threads,
                                                             const Progress& progress) {
   std::array<std::vector<double>, ladder_steps> result;
-  for (auto& of_step : result) of_step.assign(3 * judged, 0);
-  for_blocks(judged, threads, progress, [&](const std::vector<std::size_t>& places, std::size_t first) {
-    answer_block(places, first, w, result);
-  });
+  for (auto& of_step : result) of_step.resize(3 * judged);
+  const double scale = w * exponent_scale, largest = scale * std::exp2(0.5 * (ladder_steps - 1));
+  const auto add = [&](const Block& block, BlockTerms& terms) { return add_ladder(block, scale, terms); };
+  const auto take = [&](const Block& block, const BlockTerms& terms) {
+    for (std::size_t s = 0; s < ladder_steps; ++s)
+      for (std::size_t i = 0; i < block.count; ++i)
+        std::copy_n(terms.data() + 3 * (s * ladder_lanes + i), 3, result[s].data() + 3 * order_[block.place[i]]);
+  };
+  for_blocks(judged, scale, largest, threads, progress, add, take);
   return result;
 }
 
@@ -218,9 +284,13 @@ std::vector<double> Ladder::rung(double w, bool with_gradient, std::size_t judge
                                  const Progress& progress) {
   const std::size_t width = with_gradient ? 6 : 3;
   std::vector<double> result(width * judged);
-  for_blocks(judged, threads, progress, [&](const std::vector<std::size_t>& places, std::size_t first) {
-    answer_rung(places, first, w, width, result);
-  });
+  const double scale = w * exponent_scale;
+  const auto add = [&](const Block& block, BlockTerms& terms) { return add_rung(block, scale, width, terms); };
+  const auto take = [&](const Block& block, const BlockTerms& terms) {
+    for (std::size_t i = 0; i < block.count; ++i)
+      std::copy_n(terms.data() + width * i, width, result.data() + width * order_[block.place[i]]);
+  };
+  for_blocks(judged, scale, scale, threads, progress, add, take);
   return result;
 }
 

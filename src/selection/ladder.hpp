@@ -3,10 +3,12 @@
 // squares of each other, so that one exponential serves ladder_steps of them.
 #include <array>
 #include <attnpool/options.hpp>
+#include <optional>
 #include <vector>
 
 #include "routine_table.hpp"
 #include "selection/data.hpp"
+#include "selection/thinned_keys.hpp"
 
 namespace attnpool::detail {
 
@@ -35,20 +37,21 @@ class Ladder {
   template <class Add>
   void for_near(std::size_t place, double scale, const Add& add) const;
   struct Block;
+  // Of one block: of each step, or of the rung, [ladder_lanes][3 or 6].
+  using BlockTerms = std::array<double, 3 * ladder_steps * ladder_lanes>;
   Block block_of(const std::vector<std::size_t>& places, std::size_t first, double scale) const;
-  LadderTask task_of(const Block& block, double scale, std::size_t col, double* sums) const;
-  template <class Answer>
-  void for_blocks(std::size_t judged, int threads, const Progress& progress, const Answer& answer);
-  void answer_rung(const std::vector<std::size_t>& places, std::size_t first, double w, std::size_t width,
-                   std::vector<double>& terms) const;
-  void answer_block(const std::vector<std::size_t>& places, std::size_t first, double w,
-                    std::array<std::vector<double>, ladder_steps>& terms) const;
+  std::optional<Block> among(const SortedKeys& few, const Block& block, double scale) const;
+  std::optional<SortedKeys> thinned_for(double largest_scale) const;
+  bool add_ladder(const Block& block, double scale, BlockTerms& terms) const;
+  bool add_rung(const Block& block, double scale, std::size_t width, BlockTerms& terms) const;
+  template <class Add, class Take>
+  void for_blocks(std::size_t judged, double scale, double largest_scale, int threads, const Progress& progress,
+                  const Add& add, const Take& take);
 
   const SelectionData& data_;
-  std::vector<std::size_t> order_;                    // rows in ascending order of their keys
-  std::vector<double> keys_;                          // in that order, as are
-  std::vector<double> weights_;                       // [rows]
-  std::vector<std::vector<double>> weighted_values_;  // [cols][rows]
+  std::vector<std::size_t> order_;    // rows in ascending order of their keys
+  SortedKeys all_;                    // in that order
+  std::vector<double> weight_below_;  // [rows + 1]: the sum of the weights of the first keys
   std::vector<std::size_t> places_;
   std::size_t places_judged_ = 0;
 };

@@ -1,0 +1,21 @@
+#pragma once
+// Keys in one dimension, and fewer ones in their place.
+#include <cstddef>
+#include <vector>
+
+namespace attnpool::detail {
+
+struct SortedKeys {
+  std::vector<double> keys, weights;        // [keys], ascending
+  std::vector<std::vector<double>> values;  // [cols][keys], each times the weight of its key
+};
+
+// Keys for which the sums over keys of weight * 2^-e, value * 2^-e and the same times e, e = (scale (query - key))^2, are those of
+// `all`, for every query and every scale up to largest_scale: within 1e-15 of the sums of weights and of |values|. Where many keys
+// lie close together 44 take their place, whose weights may be negative.
+SortedKeys thinned(const SortedKeys& all, double largest_scale);
+
+// How many keys thinned() leaves at most in an interval that is so wide, where there are many.
+double thinned_within(double width, double largest_scale);
+
+}  // namespace attnpool::detail
