@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "selection/curve.hpp"
 #include "selection/ladder.hpp"
 #include "selection/search.hpp"
 
@@ -127,70 +128,17 @@ class Search {
     switch_off();
   }
 
-  // The objective at every factor. Of long data it is estimated from some rows first, then, of very long data, from more, and
-  // computed where their errors are not larger than at the best factor by more than six standard errors of the difference; where
-  // descents in every dimension follow, nowhere.
+  // The objective at every factor.
   std::vector<double> along_the_curve() {
-    std::vector<double> objectives(factors_.size(), infinity);
-    std::vector<bool> is_open(factors_.size(), true);  // may be the best
-    if (data_.is_long()) {
-      estimate(SelectionData::few_rows, objectives, is_open);
-      if (data_.is_very_long() && scale_.size() == 1) estimate(SelectionData::more_rows, objectives, is_open);
-    }
-    at_factors(data_.rows, is_open, [&](std::size_t i, const Evaluation& here) { objectives[i] = here.objective; });
+    const Progress told = options_.progress ? Progress([this](double) { return report(0); }) : Progress();
+    Curve curve({data_, factors_, scale_, ladder_ ? &*ladder_ : nullptr, interleaved(), options_, told}, criterion_);
+    curve.compute();
     for (std::size_t i = 0; i < factors_.size(); ++i) {
-      if (is_open[i] && objectives[i] <= best_.objective) best_ = {log_w_of(factors_[i]), objectives[i], false};
-      selection_.curve.push_back({factors_[i], objectives[i], !is_open[i]});
+      const double objective = curve.objectives()[i];
+      if (!curve.is_estimated(i) && objective <= best_.objective) best_ = {log_w_of(factors_[i]), objective, false};
+      selection_.curve.push_back({factors_[i], objective, curve.is_estimated(i)});
     }
-    return objectives;
-  }
-
-  // Closes factors that are no better than the best by what the first `judged` rows say.
-  void estimate(std::size_t judged, std::vector<double>& objectives, std::vector<bool>& is_open) {
-    std::vector<std::vector<double>> losses(factors_.size());
-    at_factors(judged, is_open, [&](std::size_t i, const Evaluation& here) {
-      objectives[i] = here.objective;
-      losses[i] = criterion_.losses();
-    });
-    std::size_t best = factors_.size();
-    for (std::size_t i = factors_.size(); i-- > 0;)
-      if (is_open[i] && std::isfinite(objectives[i]) && (best == factors_.size() || objectives[i] < objectives[best]))
-        best = i;
-    if (best == factors_.size()) best = factors_.size() - 1;
-    for (std::size_t i = 0; i < factors_.size(); ++i)
-      if (scale_.size() > 1 || (is_open[i] && i != best && standard_errors_between(losses[i], losses[best]) > 6))
-        is_open[i] = false;
-  }
-
-  // Calls take(i, evaluation from the first `judged` rows) for every wanted factor, the largest first, several in one pass where
-  // that pays.
-  template <class Take>
-  void at_factors(std::size_t judged, const std::vector<bool>& wanted, const Take& take) {
-    const std::size_t together = interleaved() * ladder_steps;
-    const auto place = [&](std::size_t i) { return wanted.begin() + static_cast<std::ptrdiff_t>(i); };
-    const auto is_wanted = [](bool x) { return x; };
-    for (std::size_t i = factors_.size(); i > 0;) {
-      if (ladder_ && i >= together && std::all_of(place(i - together), place(i), is_wanted) &&
-          ladder_->pays(1 / (factors_[i - 1] * scale_.front()), judged)) {
-        climb(i, judged, take);
-        i -= together;
-      } else if (--i; wanted[i]) {
-        const std::vector<double> log_w = log_w_of(factors_[i]);
-        take(i, judged < data_.rows ? criterion_.estimate(log_w, judged) : criterion_(log_w, false));
-      }
-    }
-  }
-
-  // The factors below `end`, as many as ladders that are interleaved hold.
-  template <class Take>
-  void climb(std::size_t end, std::size_t judged, const Take& take) {
-    for (std::size_t ladder = 0; ladder < interleaved(); ++ladder) {
-      const std::size_t top = end - 1 - ladder;
-      auto terms = ladder_->terms(1 / (factors_[top] * scale_.front()), judged, options_.threads, {});
-      for (std::size_t s = 0; s < ladder_steps; ++s)
-        take(top - s * interleaved(), criterion_.from_terms(std::move(terms[s]), judged));
-      if (options_.progress && !report(0)) throw Cancelled("cancelled by the progress callback");
-    }
+    return curve.objectives();
   }
 
   // An end of the curve is taken as it is: beyond it nothing changes.
@@ -281,7 +229,7 @@ class Search {
     criterion_.estimate(log_w, SelectionData::few_rows);
     const std::vector<double> losses = criterion_.losses();
     criterion_.estimate(best, SelectionData::few_rows);
-    return standard_errors_between(losses, criterion_.losses()) > 6;
+    return paired_difference(losses, criterion_.losses()).standard_errors() > 6;
   }
 
   // Many rows with few different coordinates, such as the distances of flights, have small minima beside each other that a sample
@@ -367,9 +315,7 @@ class Search {
     selection_.bound = largest    ? attnpool::Selection::Bound::largest
                        : smallest ? attnpool::Selection::Bound::smallest
                                   : attnpool::Selection::Bound::none;
-    CriterionFunction at(data_, options_);  // without the progress that may have stopped the search
-    if (ladder_) at.use(*ladder_);
-    const Evaluation here = at(best_.log_w, false);
+    const Evaluation here = at_the_best();
     const double n = static_cast<double>(data_.rows);
     selection_.leave_one_out = here.leave_one_out, selection_.gcv = here.gcv(n), selection_.aicc = here.aicc(n);
     selection_.trace = here.trace, selection_.value = here.objective;
@@ -377,6 +323,13 @@ class Search {
     selection_.residual_error = here.rest > 0 ? std::sqrt(here.residual_squares * n / here.rest) : 0;
     std::sort(selection_.minima.begin(), selection_.minima.end(),
               [](const auto& a, const auto& b) { return a.value < b.value; });
+  }
+
+  Evaluation at_the_best() {
+    if (criterion_.lowest().log_w == best_.log_w) return criterion_.lowest().evaluation;
+    CriterionFunction at(data_, options_);  // without the progress that may have stopped the search
+    if (ladder_) at.use(*ladder_);
+    return at(best_.log_w, false);
   }
 
   const SelectionData& data_;

@@ -60,6 +60,12 @@ Evaluation CriterionFunction::evaluate(const std::vector<double>& log_w, bool wi
   return summed(judged, parameters);
 }
 
+Evaluation CriterionFunction::counted(Evaluation here, const std::vector<double>& log_w, std::size_t judged) {
+  (judged < data_.rows ? estimates_ : evaluations_) += 1;
+  if (judged == data_.rows && here.objective < lowest_.evaluation.objective) lowest_ = {log_w, here};
+  return here;
+}
+
 void CriterionFunction::evaluate_by_plan(const std::vector<double>& w, std::size_t parameters, std::size_t judged) {
   if (!has_workspace_) {
     workspace_.prepare(data_.value_view(), options_);

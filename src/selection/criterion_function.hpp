@@ -35,22 +35,19 @@ class CriterionFunction {
 
   // log_w: one entry, or one per dimension; -infinity is w = 0. Throws Cancelled.
   Evaluation operator()(const std::vector<double>& log_w, bool with_gradient) {
-    ++evaluations_;
-    return evaluate(log_w, with_gradient, data_.rows);
+    return estimate(log_w, data_.rows, with_gradient);
   }
   // An estimate from the predictions of the first `rows` rows; all rows are keys as ever. SelectionData has long data in
   // random order. Of all rows it is no estimate.
   Evaluation estimate(const std::vector<double>& log_w, std::size_t rows, bool with_gradient = false) {
-    (rows < data_.rows ? estimates_ : evaluations_) += 1;
-    return evaluate(log_w, with_gradient, rows);
+    return counted(evaluate(log_w, with_gradient, rows), log_w, rows);
   }
 
   // One evaluation, or estimate if judged is less than all rows, from terms that somebody else has computed: for each row
   // judged squares of the error without and with the row, and 1 - leverage, [judged][3]. Not for log_loss.
-  Evaluation from_terms(std::vector<double> terms, std::size_t judged) {
-    (judged < data_.rows ? estimates_ : evaluations_) += 1;
+  Evaluation from_terms(std::vector<double> terms, std::size_t judged, const std::vector<double>& log_w) {
     terms_ = std::move(terms), judged_ = judged, width_ = figures_;
-    return summed(judged, 0);
+    return counted(summed(judged, 0), log_w, judged);
   }
 
   // From now on one-dimensional data are evaluated by `ladder`, which must outlive this object, where that is quicker. Not for
@@ -60,12 +57,20 @@ class CriterionFunction {
   // The squared errors, or the log-losses, of the rows that were judged last, times their weights.
   std::vector<double> losses() const;
 
+  // The evaluation of all rows with the lowest objective so far.
+  struct Lowest {
+    std::vector<double> log_w;
+    Evaluation evaluation;
+  };
+  const Lowest& lowest() const { return lowest_; }
+
   std::size_t rows() const { return data_.rows; }
   std::size_t evaluations() const { return evaluations_; }
   std::size_t estimates() const { return estimates_; }
 
  private:
   Evaluation evaluate(const std::vector<double>& log_w, bool with_gradient, std::size_t judged);
+  Evaluation counted(Evaluation here, const std::vector<double>& log_w, std::size_t judged);
   void evaluate_by_plan(const std::vector<double>& w, std::size_t parameters, std::size_t judged);
   bool run_plan(const Options& options, const std::vector<double>& w, std::size_t parameters, std::size_t judged);
   std::vector<double> totals(std::size_t judged) const;
@@ -83,6 +88,7 @@ class CriterionFunction {
   bool has_workspace_ = false;  // prepared
   std::vector<double> terms_;   // of each row that was judged last, [judged_][width_]
   std::size_t judged_ = 0, width_ = 0;
+  Lowest lowest_;
   std::size_t evaluations_ = 0, estimates_ = 0;
 };
 

@@ -76,16 +76,19 @@ std::vector<int> bring_columns_to_size(std::vector<double>& matrix, std::size_t 
   return exponents;
 }
 
-double quantile(const std::vector<double>& sorted, double part) {
-  const double place = part * static_cast<double>(sorted.size() - 1);
+// Reorders x: a sort of a million takes 70 ms, three quantiles 15.
+double quantile(std::vector<double>& x, double part) {
+  const double place = part * static_cast<double>(x.size() - 1);
   const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+  const auto at = x.begin() + static_cast<std::ptrdiff_t>(below);
+  std::nth_element(x.begin(), at, x.end());
+  const double low = *at, high = below + 1 < x.size() ? *std::min_element(at + 1, x.end()) : low;
+  return low + (place - static_cast<double>(below)) * (high - low);
 }
 
 double robust_spread(std::vector<double> x) {
-  std::sort(x.begin(), x.end());
-  if (x.front() == x.back()) return 0;
+  const auto [least, most] = std::minmax_element(x.begin(), x.end());
+  if (*least == *most) return 0;
   const double n = static_cast<double>(x.size());
   const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
   double squares = 0;
@@ -93,7 +96,6 @@ double robust_spread(std::vector<double> x) {
   double smallest = std::sqrt(squares / (n - 1));
   const double middle = quantile(x, 0.5), quartiles = (quantile(x, 0.75) - quantile(x, 0.25)) / 1.349;
   for (double& value : x) value = std::abs(value - middle);
-  std::sort(x.begin(), x.end());
   for (const double spread : {1.4826 * quantile(x, 0.5), quartiles})
     if (spread > 0) smallest = std::min(smallest, spread);
   return smallest;

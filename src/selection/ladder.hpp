@@ -41,7 +41,9 @@ class Ladder {
   using BlockTerms = std::array<double, 3 * ladder_steps * ladder_lanes>;
   Block block_of(const std::vector<std::size_t>& places, std::size_t first, double scale) const;
   std::optional<Block> among(const SortedKeys& few, const Block& block, double scale) const;
-  std::optional<SortedKeys> thinned_for(double largest_scale) const;
+  bool is_scattered(const Block& block, double scale) const;
+  bool may_thin(double largest_scale, std::size_t judged) const;
+  SortedKeys thinned_for(double largest_scale);
   bool add_ladder(const Block& block, double scale, BlockTerms& terms) const;
   bool add_rung(const Block& block, double scale, std::size_t width, BlockTerms& terms) const;
   template <class Add, class Take>
@@ -52,6 +54,8 @@ class Ladder {
   std::vector<std::size_t> order_;    // rows in ascending order of their keys
   SortedKeys all_;                    // in that order
   std::vector<double> weight_below_;  // [rows + 1]: the sum of the weights of the first keys
+  SortedKeys base_;                   // all_ thinned for scale_of_base_ when first needed; 0: never
+  double scale_of_base_ = 0;
   std::vector<std::size_t> places_;
   std::size_t places_judged_ = 0;
 };

@@ -285,17 +285,17 @@ std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std
   return found;
 }
 
-double standard_errors_between(const std::vector<double>& larger, const std::vector<double>& smaller) {
+PairedDifference paired_difference(const std::vector<double>& larger, const std::vector<double>& smaller) {
   const double n = static_cast<double>(larger.size());
   double sum = 0, squares = 0;
   for (std::size_t i = 0; i < larger.size(); ++i) {
     if (smaller[i] == infinity) continue;
-    if (larger[i] == infinity) return infinity;
+    if (larger[i] == infinity) return {infinity, 0};
     sum += larger[i] - smaller[i];
     squares += (larger[i] - smaller[i]) * (larger[i] - smaller[i]);
   }
   const double mean = sum / n, variance = squares / n - mean * mean;
-  return mean > 0 ? mean / std::sqrt(std::max(variance, 0.0) / n) : 0;
+  return {mean, std::sqrt(std::max(variance, 0.0) / n)};
 }
 
 }  // namespace attnpool::detail

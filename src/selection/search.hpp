@@ -69,8 +69,11 @@ bool is_near_one_of(const std::vector<std::vector<double>>& others, const std::v
 // Indices of the lowest local minima, the lowest first; of equal ones the last. Plateaus count once.
 std::vector<std::size_t> local_minima(const std::vector<double>& objectives, std::size_t most);
 
-// By how much the mean of `larger` exceeds that of `smaller`, pair by pair, in standard errors; 0 if it does not, infinity
-// where an entry is infinite in `larger` alone.
-double standard_errors_between(const std::vector<double>& larger, const std::vector<double>& smaller);
+// By how much the mean of `larger` exceeds that of `smaller`, pair by pair; infinity where an entry is infinite in `larger` alone.
+struct PairedDifference {
+  double mean, error;  // its standard error
+  double standard_errors() const { return mean > 0 ? mean / error : 0; }
+};
+PairedDifference paired_difference(const std::vector<double>& larger, const std::vector<double>& smaller);
 
 }  // namespace attnpool::detail

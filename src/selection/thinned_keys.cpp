@@ -12,7 +12,7 @@ namespace {
 
 // Half a box in the shortest bandwidth. On the ellipse around it that reaches b bandwidths off the real line a Gaussian is at most
 // exp(b^2 / 2), so that with r the sum of the ellipse's half-axes in units of half_box its interpolation at n Chebyshev nodes is wrong by at most
-// 4 exp(b^2 / 2) r^-n / (r - 1): 1.5e-15 at b = 6.5 for 44 nodes. That makes 5.5 nodes a bandwidth; half as large a box takes 8.
+// 4 exp(b^2 / 2) r^-n / (r - 1): 1.7e-15 at b = 6 for 44 nodes. That makes 5.5 nodes a bandwidth; half as large a box takes 8.
 constexpr double half_box = 4;
 constexpr std::size_t nodes = 44, lanes = 8;
 constexpr std::size_t least_thinned = nodes * 3 / 2;  // keys of a box: fewer stay as they are
@@ -91,7 +91,7 @@ void take(const SortedKeys& all, const Box& box, SortedKeys& out) {
   for (std::size_t j = 0; j < nodes; ++j) out.keys.push_back(box.middle + box.half * polynomials_at_nodes()[1][j]);
 }
 
-double half_of_box(double largest_scale) { return half_box * std::sqrt(exponent_scale_squared) / largest_scale; }
+double half_of_box(double largest_scale) { return half_box * exponent_scale / largest_scale; }
 
 }  // namespace
 
@@ -108,6 +108,10 @@ SortedKeys thinned(const SortedKeys& all, double largest_scale) {
     take(all, {begin, end, low + half, half}, out);
   }
   return out;
+}
+
+double thinned_scale(double count, double range) {
+  return half_box * exponent_scale / (range * static_cast<double>(nodes) / count / 2);
 }
 
 double thinned_within(double width, double largest_scale) {
