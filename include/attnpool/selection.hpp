@@ -1,4 +1,6 @@
 #pragma once
+#include <attnpool/kernel.hpp>
+#include <attnpool/query_status.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <functional>
@@ -26,7 +28,11 @@ const char* to_string(Criterion criterion) noexcept;
 
 struct SelectionOptions {
   Criterion criterion = Criterion::leave_one_out;
-  bool per_dimension = true;                 ///< one w per dimension; else one for all
+  bool per_dimension = true;  ///< one w per dimension; else one for all
+  KernelProfile kernel = {};  ///< without a gradient, other kernels than the Gaussian take more evaluations
+  int order = 0;              ///< as Options::order, so that tr H and the criteria are those of local lines
+  Empty empty = Empty::
+      nan;  ///< as Options::empty; nan: bandwidths at which a row has no other within reach are out of the question
   std::span<const double> key_weights = {};  ///< [K] or empty; rows weigh in predictions and in the criterion
   int threads = 0;                           ///< as Options::threads; results do not depend on it
   /// Told the fraction done, about ten times a second, on the calling thread; return false to stop with the best so far.
@@ -47,6 +53,7 @@ struct Selection {
   enum class Bound { none, smallest, largest };
 
   std::vector<double> w;  ///< one, or one per dimension; finite and >= 0. 0: the dimension does not help to predict
+                          ///< (of local lines, where lines do not bend: such a w is small instead)
   double value = 0;       ///< of the criterion at w
   std::vector<double> rule_w;   ///< of the rule of thumb 1.06 * scale * n^(-1 / (4 + D))
   double rule_value = 0;        ///< of the criterion there; NaN if the search was stopped before
@@ -69,6 +76,9 @@ struct Selection {
 const char* to_string(Selection::Bound bound) noexcept;
 
 /// Finds the w = 1 / bandwidth with the least criterion of predicting values [K, V] at keys [K, D].
+///
+/// Other kernels and local lines: without a gradient, minima are refined by golden sections and parabolas, and in several dimensions
+/// by steps along them. A dimension of local lines never gets w = 0; at the wide end of the curve it has the factor of that end.
 ///
 /// The criterion is computed along a curve of bandwidths, one factor times a robust spread of each dimension, from where
 /// only the nearest points count to where all do; every local minimum is refined by a safeguarded secant iteration on the exact

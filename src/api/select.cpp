@@ -2,6 +2,7 @@
 #include <attnpool/selection.hpp>
 #include <cmath>
 
+#include "api/steps.hpp"
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
 #include "selection/bandwidth_search.hpp"
@@ -46,9 +47,23 @@ void in_callers_units(Selection& selection, const SelectionData& data, Criterion
 
 }  // namespace
 
+void detail::check_selection(const SelectionOptions& options, std::size_t dims) {
+  const Kernel valid(options.kernel, 1.0);
+  Options of_passes;
+  of_passes.order = options.order;
+  of_passes.empty = options.empty;
+  check_options(of_passes, 0, 0, dims, valid.profile());
+  if (options.empty == Empty::error)
+    bad_argument("empty", "cannot be error in a selection, which tries many bandwidths");
+  if (options.order > 0 && options.criterion == Criterion::log_loss)
+    bad_argument("order",
+                 "must be 0 for the log-loss, since local lines are no probabilities, got " + to_string(options.order));
+}
+
 template <class T>
 Selection select_bandwidth(In<T> keys, In<T> values, const SelectionOptions& options) {
   detail::check_enum("criterion", "Criterion", options.criterion);
+  detail::check_selection(options, keys.cols);
   detail::check_view("keys", keys);
   detail::check_inputs<T>(keys, keys, values, Gaussian(1.0));
   const SelectionData data = detail::selection_data<T>(keys, values, options.key_weights, !options.per_dimension,

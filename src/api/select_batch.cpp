@@ -7,6 +7,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "api/steps.hpp"
 #include "base/threads.hpp"
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
@@ -138,6 +139,7 @@ template <class T>
 std::vector<Selection> select_bandwidth_batch(std::span<const std::size_t> offsets, In<T> keys, In<T> values,
                                               const SelectionOptions& options) {
   detail::check_enum("criterion", "Criterion", options.criterion);
+  detail::check_selection(options, keys.cols);
   detail::check_view("keys", keys);
   detail::check_view("values", values);
   detail::check_positive("keys", "column", keys.cols);

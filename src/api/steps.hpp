@@ -1,6 +1,7 @@
 #pragma once
 // The steps that several public functions share: checking views, and carrying out a request with a prepared workspace.
 #include <attnpool/gradient.hpp>
+#include <attnpool/selection.hpp>
 
 #include "plan/choose.hpp"
 
@@ -17,6 +18,9 @@ void pool_with(const PoolRequest<T>& request, MatrixView<T> out, Workspace<T>& w
 // Bounds and report of a request that the dense plan has answered for every query.
 template <class T>
 void report_dense(const PoolRequest<T>& request, Workspace<T>& workspace);
+
+// Refuses options that no data could make good, for keys of so many columns.
+void check_selection(const SelectionOptions& options, std::size_t dims);
 
 // loss_gradient() of a prepared request; no gradient if request.moments is none.
 template <class T>

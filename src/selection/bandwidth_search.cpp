@@ -5,12 +5,38 @@
 #include <cmath>
 #include <optional>
 
+#include "selection/by_values.hpp"
 #include "selection/curve.hpp"
 #include "selection/ladder.hpp"
 #include "selection/search.hpp"
 
 namespace attnpool::detail {
 namespace {
+
+// Bandwidths of the kernels that smooth as much as a Gaussian bandwidth of 1 (Marron and Nolan 1988): the fifth root of
+// R(K) / mu_2(K)^2, over the Gaussian's. The rational quadratic kernel has no second moment.
+double canonical_factor(const KernelProfile& profile) {
+  switch (profile.shape) {
+    case KernelShape::boxcar:
+      return 1.740;
+    case KernelShape::triangular:
+      return 2.432;
+    case KernelShape::epanechnikov:
+      return 2.214;
+    case KernelShape::biweight:
+      return 2.623;
+    case KernelShape::triweight:
+      return 2.978;
+    case KernelShape::tricube:
+      return 2.609;
+    case KernelShape::cosine:
+      return 2.275;
+    case KernelShape::laplace:
+      return 0.740;
+    default:
+      return 1;
+  }
+}
 
 // A search over one data set: the curve, the descents, and the best seen.
 class Search {
@@ -23,13 +49,16 @@ class Search {
 
   attnpool::Selection run() {
     factors_ = bandwidth_factors(data_, scale_);
-    if (!factors_.empty() && Ladder::serves(data_) && options_.criterion != Criterion::log_loss) {
+    if (!criterion_.has_gradient()) factors_ = between(factors_);
+    if (!factors_.empty() && criterion_.has_gradient() && Ladder::serves(data_) &&
+        options_.criterion != Criterion::log_loss) {
       criterion_.use(ladder_.emplace(data_));
       factors_ = rungs(factors_.front(), factors_.back());
     }
     selection_.scale = scale_;
     const double n = static_cast<double>(data_.rows);
-    const std::vector<double> rule = log_w_of(1.06 * std::pow(n, -1 / (4 + static_cast<double>(data_.dims))));
+    const std::vector<double> rule =
+        log_w_of(1.06 * canonical_factor(options_.kernel) * std::pow(n, -1 / (4 + static_cast<double>(data_.dims))));
     best_ = {factors_.empty() ? std::vector<double>(scale_.size(), -infinity) : rule, infinity, false};
     try {
       search(rule);
@@ -71,6 +100,17 @@ class Search {
     std::vector<double> factors;
     for (double i = count - 1; i >= 0; --i) factors.push_back(last * std::exp2(-i / per_octave));
     return factors;
+  }
+  // Factors in steps a third as large of short data, half as large of others: criteria without a gradient have more minima.
+  std::vector<double> between(const std::vector<double>& factors) const {
+    const std::size_t parts = data_.rows <= 2000 ? 3 : 2;
+    std::vector<double> all;
+    for (std::size_t i = 0; i + 1 < factors.size(); ++i)
+      for (std::size_t part = 0; part < parts; ++part)
+        all.push_back(factors[i] *
+                      std::pow(factors[i + 1] / factors[i], static_cast<double>(part) / static_cast<double>(parts)));
+    if (!factors.empty()) all.push_back(factors.back());
+    return all;
   }
   std::size_t interleaved() const { return data_.rows <= 1000 ? 2 : 1; }
 
@@ -145,13 +185,14 @@ class Search {
   void refine(std::size_t i, const std::vector<double>& objectives) {
     const std::vector<double> unit = log_w_of(1);
     if (i == 0 || i + 1 == factors_.size()) return consider({log_w_of(factors_[i]), objectives[i], true});
-    consider(refine_on_line(criterion_, unit,
-                            {.low = std::log(factors_[i - 1]),
-                             .middle = std::log(factors_[i]),
-                             .high = std::log(factors_[i + 1]),
-                             .at_low = objectives[i - 1],
-                             .at_middle = objectives[i],
-                             .at_high = objectives[i + 1]}));
+    const auto refined = criterion_.has_gradient() ? refine_on_line : refine_by_values;
+    consider(refined(criterion_, unit,
+                     {.low = std::log(factors_[i - 1]),
+                      .middle = std::log(factors_[i]),
+                      .high = std::log(factors_[i + 1]),
+                      .at_low = objectives[i - 1],
+                      .at_middle = objectives[i],
+                      .at_high = objectives[i + 1]}));
   }
 
   void descend_from_everywhere(const std::vector<std::size_t>& lowest) {
@@ -293,7 +334,9 @@ class Search {
   }
 
   // A dimension without which the criterion is no larger gets w = 0; so does all of it where a flat fit is no worse.
+  // Not of local lines, of which such a dimension would be no part at all.
   void switch_off() {
+    if (options_.order > 0) return;
     for (std::size_t p = 0; p < best_.log_w.size(); ++p) {
       std::vector<double> without = best_.log_w;
       without[p] = -infinity;
@@ -310,7 +353,8 @@ class Search {
     bool smallest = has_curve, largest = true;
     for (std::size_t p = 0; p < scale_.size(); ++p) {
       smallest = smallest && factor(p) <= factors_.front() * (1 + 1e-9);
-      largest = largest && best_.log_w[p] == -infinity;
+      largest = largest && (best_.log_w[p] == -infinity ||
+                            (options_.order > 0 && has_curve && factor(p) >= factors_.back() * (1 - 1e-9)));
     }
     selection_.bound = largest    ? attnpool::Selection::Bound::largest
                        : smallest ? attnpool::Selection::Bound::smallest

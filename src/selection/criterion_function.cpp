@@ -6,6 +6,7 @@
 
 #include "data/units.hpp"
 #include "result/leverage.hpp"
+#include "result/local_polynomial.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -39,9 +40,15 @@ double Evaluation::aicc(double rows) const {
 }
 
 CriterionFunction::CriterionFunction(const SelectionData& data, const SelectionOptions& options, Progress progress)
-    : data_(data), criterion_(options.criterion), figures_(options.criterion == Criterion::log_loss ? 4 : 3) {
+    : data_(data),
+      criterion_(options.criterion),
+      profile_(options.kernel),
+      order_(options.order),
+      figures_(options.criterion == Criterion::log_loss ? 4 : 3) {
   options_.range = KeyRange::all_but_self();
   options_.threads = options.threads;
+  options_.order = options.order;
+  options_.empty = options.empty;
   options_.progress = std::move(progress);
   options_.key_weights = data.weights;
 }
@@ -85,13 +92,15 @@ void CriterionFunction::evaluate_by_plan(const std::vector<double>& w, std::size
 // derivatives of these per parameter. Returns whether a probability is too small for the errors of a grid.
 bool CriterionFunction::run_plan(const Options& options, const std::vector<double>& w, std::size_t parameters,
                                  std::size_t judged) {
-  const Gaussian kernel(w);
+  const Kernel kernel(profile_, w);
+  const Moments moments = parameters > 0 ? moments_of(kernel) : moments_of_order(order_);
   const std::size_t width = width_, figures = figures_;
   const bool has_loss = criterion_ == Criterion::log_loss;
   terms_.assign(judged * width, 0);
   const ScaledValues<double>& values = workspace_.values;
   std::atomic<bool> has_small{false};
   const Sink sink = [&](const QuerySums& q) {
+    if (order_ > 0) return take_polynomials(q, kernel, moments);
     double mean[query_block];
     for (std::size_t v = 0; v < data_.cols; ++v) {
       weighted_means(values, options.range, q, v, mean);
@@ -99,7 +108,7 @@ bool CriterionFunction::run_plan(const Options& options, const std::vector<doubl
         const std::size_t row = q.query(i);
         double* term = terms_.data() + row * width;
         const double others = q.weight(0, i), own = data_.weight(row), value = data_.values[row * data_.cols + v];
-        const double rest = rest_of(others, q.reference, own), leverage = 1 - rest;
+        const double rest = q.empty ? 0 : rest_of(others, q.reference, own), leverage = 1 - rest;
         const double error = mean[i] - value;
         const bool adds_loss = has_loss && value > 0;
         term[0] += error * error;
@@ -124,10 +133,29 @@ bool CriterionFunction::run_plan(const Options& options, const std::vector<doubl
   };
   const MatrixView<const double> queries{data_.keys.data(), judged, data_.dims};
   const double negligible = has_loss ? least_part : judged < data_.rows ? estimate_error : 0;
-  execute<double>(
-      {queries, data_.key_view(), kernel, parameters > 0 ? moments_of(kernel) : Moments::none, options, negligible},
-      workspace_, sink);
+  execute<double>({queries, data_.key_view(), kernel, moments, options, negligible}, workspace_, sink);
   return has_small;
+}
+
+// The terms of local polynomials. With g = phi' M^-1 phi at the row, M the moments of the others, the row's leverage is c g / (1 + c g)
+// by the formula of Sherman and Morrison, and LocalPolynomial::own_factor() is g times their sum of weights.
+void CriterionFunction::take_polynomials(const QuerySums& q, const Kernel& kernel, Moments moments) {
+  const ScaledValues<double>& values = workspace_.values;
+  std::vector<double> to_query(data_.dims);
+  for (std::size_t i = 0; i < q.count; ++i) {
+    const std::size_t row = q.query(i);
+    for (std::size_t d = 0; q.origin && d < data_.dims; ++d)
+      to_query[d] = (data_.keys[row * data_.dims + d] - q.origin[d]) * scale_of(kernel, d);
+    const LocalPolynomial fit(q, i, moments, data_.dims, q.origin ? to_query.data() : nullptr);
+    double* term = terms_.data() + row * width_;
+    const double rest = q.empty ? 0 : rest_of(q.weight(0, i), q.reference, data_.weight(row) * fit.own_factor());
+    for (std::size_t v = 0; v < data_.cols; ++v) {
+      const double error = values.middle[v] + values.unit[v] * fit.value(v) - data_.values[row * data_.cols + v];
+      term[0] += error * error;
+      term[1] += error * rest * (error * rest);
+    }
+    term[2] = rest;
+  }
 }
 
 // The weighted means of the terms over rows (and columns, but for the log-loss), and the sums of 1 - leverage, for all rows.

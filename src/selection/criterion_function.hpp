@@ -50,6 +50,9 @@ class CriterionFunction {
     return counted(summed(judged, 0), log_w, judged);
   }
 
+  // Whether gradients are available: under the Gaussian kernel, of local constants. Else none may be asked for.
+  bool has_gradient() const { return profile_.is_gaussian() && order_ == 0; }
+
   // From now on one-dimensional data are evaluated by `ladder`, which must outlive this object, where that is quicker. Not for
   // log_loss: a ladder takes a row's own value off a sum, which leaves rounding of small probabilities.
   void use(Ladder& ladder) { ladder_ = &ladder; }
@@ -73,6 +76,7 @@ class CriterionFunction {
   Evaluation counted(Evaluation here, const std::vector<double>& log_w, std::size_t judged);
   void evaluate_by_plan(const std::vector<double>& w, std::size_t parameters, std::size_t judged);
   bool run_plan(const Options& options, const std::vector<double>& w, std::size_t parameters, std::size_t judged);
+  void take_polynomials(const QuerySums& q, const Kernel& kernel, Moments moments);
   std::vector<double> totals(std::size_t judged) const;
   double objective(const Evaluation& of) const;
   double derivative(const Evaluation& here, const double* of) const;
@@ -81,6 +85,8 @@ class CriterionFunction {
 
   const SelectionData& data_;
   Criterion criterion_;
+  KernelProfile profile_;
+  int order_;
   std::size_t figures_;  // of a row, and as many for each derivative
   Options options_;
   Ladder* ladder_ = nullptr;

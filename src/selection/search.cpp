@@ -5,6 +5,8 @@
 #include <numeric>
 #include <random>
 
+#include "selection/by_values.hpp"
+
 namespace attnpool::detail {
 namespace {
 
@@ -215,6 +217,7 @@ std::vector<double> direction_of(const Box& box, const std::vector<double>& log_
 
 Descent descend(CriterionFunction& criterion, std::vector<double> log_w, const Box& box, InverseHessian& inverse,
                 const Extent& extent) {
+  if (!criterion.has_gradient()) return descend_by_values(criterion, std::move(log_w), box, extent);
   const std::size_t size = log_w.size(), judged = std::min(extent.judged, criterion.rows());
   Evaluation here = criterion.estimate(log_w, judged, true);
   if (inverse.is_empty() && !here.curvature.empty()) inverse.reset(here.curvature);
