@@ -63,9 +63,8 @@ void average_pool(const py::array& values, py::array out) {
 constexpr double large_problem = 5e7;
 
 // Returns what each answer rests on, as numbers of QueryStatus, if `with_status`.
-py::array_t<int> pool(std::size_t count, const py::array& queries, const py::array& keys,
-                              const py::array& values, const attnpool::Kernel& kernel, const CallOptions& how,
-                              py::array out, bool with_status) {
+py::array_t<int> pool(std::size_t count, const py::array& queries, const py::array& keys, const py::array& values,
+                      const attnpool::Kernel& kernel, const CallOptions& how, py::array out, bool with_status) {
   std::vector<attnpool::QueryStatus> status;
   with_type_of(out, [&](auto zero) {
     using T = decltype(zero);

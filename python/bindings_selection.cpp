@@ -15,8 +15,12 @@ using attnpool::Selection;
 
 attnpool::SelectionOptions options(const std::string& criterion, bool per_dimension,
                                    const std::optional<std::vector<double>>& key_weights, int threads,
-                                   const py::object& progress) {
+                                   const py::object& progress, const attnpool::Kernel& kernel, int order,
+                                   const std::string& empty) {
   attnpool::SelectionOptions o;
+  o.kernel = kernel.profile();
+  o.order = order;
+  o.empty = attnpool::from_string<attnpool::Empty>(empty);
   o.criterion = attnpool::from_string<attnpool::Criterion>(criterion);
   o.per_dimension = per_dimension;
   if (key_weights) o.key_weights = *key_weights;
@@ -50,8 +54,9 @@ py::dict as_dict(const Selection& s) {
 py::dict select_bandwidth(const py::array_t<double>& keys, const py::array_t<double>& values,
                           const std::string& criterion, bool per_dimension,
                           const std::optional<std::vector<double>>& key_weights, int threads,
-                          const py::object& progress) {
-  const auto o = options(criterion, per_dimension, key_weights, threads, progress);
+                          const py::object& progress, const attnpool::Kernel& kernel, int order,
+                          const std::string& empty) {
+  const auto o = options(criterion, per_dimension, key_weights, threads, progress, kernel, order, empty);
   const auto k = input<double>("keys", keys), v = input<double>("values", values);
   Selection s;
   without_gil([&] { s = attnpool::select_bandwidth<double>(k, v, o); });
@@ -64,8 +69,9 @@ class SelectionBatch {
  public:
   SelectionBatch(const std::vector<std::size_t>& offsets, const py::array_t<double>& keys,
                  const py::array_t<double>& values, const std::string& criterion, bool per_dimension,
-                 const std::optional<std::vector<double>>& key_weights, int threads, const py::object& progress) {
-    const auto o = options(criterion, per_dimension, key_weights, threads, progress);
+                 const std::optional<std::vector<double>>& key_weights, int threads, const py::object& progress,
+                 const attnpool::Kernel& kernel, int order, const std::string& empty) {
+    const auto o = options(criterion, per_dimension, key_weights, threads, progress, kernel, order, empty);
     const auto k = input<double>("keys", keys), v = input<double>("values", values);
     w_count_ = per_dimension ? k.cols : 1;
     without_gil([&] { selections_ = attnpool::select_bandwidth_batch<double>(offsets, k, v, o); });
@@ -110,7 +116,8 @@ void bind_selection(py::module_& m) {
   m.def("select_bandwidth", &select_bandwidth);
   py::class_<SelectionBatch>(m, "SelectionBatch")
       .def(py::init<const std::vector<std::size_t>&, const py::array_t<double>&, const py::array_t<double>&,
-                    const std::string&, bool, const std::optional<std::vector<double>>&, int, const py::object&>())
+                    const std::string&, bool, const std::optional<std::vector<double>>&, int, const py::object&,
+                    const attnpool::Kernel&, int, const std::string&>())
       .def("one", &SelectionBatch::one)
       .def("figures", &SelectionBatch::figures);
 }

@@ -118,6 +118,9 @@ def select_bandwidth(
     key_weights: Optional[Vector],
     threads: int,
     progress: Optional[Callable[[float], Optional[bool]]],
+    kernel: Kernel,
+    order: int,
+    empty: str,
 ) -> Dict[str, Any]: ...
 def rule_of_thumb(keys: Matrix, key_weights: Optional[Vector], scaled: bool, silverman: bool) -> List[float]: ...
 def plug_in(
@@ -142,6 +145,9 @@ class SelectionBatch:
         key_weights: Optional[Vector],
         threads: int,
         progress: Optional[Callable[[float], Optional[bool]]],
+        kernel: Kernel,
+        order: int,
+        empty: str,
     ) -> None: ...
     def one(self, i: int) -> Dict[str, Any]: ...
     def figures(self) -> Dict[str, Any]: ...

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
 from . import _core
-from ._arrays import Array, text, threads
+from ._arrays import Array, integer, text, threads
 from ._inference import fit_rows, table
+from ._kernel import Kernel, profile
 from ._spread import checked_weights, finite_table, in_units_of_spread
 
 
@@ -82,6 +83,9 @@ def select(
     *,
     criterion: str = "leave-one-out",
     per_dimension: bool = True,
+    kernel: Union[str, Kernel] = "gaussian",
+    order: int = 0,
+    empty: str = "nan",
     n_jobs: Optional[int] = None,
     progress: Optional[Callable[[float], Optional[bool]]] = None,
 ) -> Selection:
@@ -92,7 +96,9 @@ def select(
     factor of the robust spreads of the columns. The criterion is computed along a curve from the closest spacing of points
     to a flat fit; every minimum is refined on its exact derivative, and with several columns descents by BFGS start from
     these and from a search in every column. Weighted points weigh in predictions and in the criterion, and all of a point
-    is left out. progress(fraction) is called about ten times a second; returning False stops with the best so far. A
+    is left out. kernel, order, empty: as ``pool``; criteria and trace are then those of local lines, and the minima of kernels
+    other than the Gaussian and of local lines are refined without derivatives. With empty="nan" a bandwidth at which a row
+    has no other within reach is out of the question. progress(fraction) is called about ten times a second; returning False stops with the best so far. A
     ``BandwidthWarning`` says if the criterion is least at an end of the curve, or if the search did not converge.
     """
     x, y = finite_table("x", x), finite_table("y", y)
@@ -114,6 +120,9 @@ def select(
             weight,
             threads(n_jobs),
             progress,
+            profile(kernel),
+            integer("order", order, most=2),
+            text("empty", empty),
         )
     except ValueError as error:
         message = str(error)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
 from . import _core
-from ._arrays import Array, at_most_two_dimensions, named, numbers, text, threads
+from ._arrays import Array, at_most_two_dimensions, integer, named, numbers, text, threads
+from ._kernel import Kernel, profile
 from ._selection import NAMES, WHY_AT_BOUND, Selection, as_selection, warn
 from ._spread import in_units_of_spread
 
@@ -61,6 +62,9 @@ def select_batch(
     *,
     criterion: str = "leave-one-out",
     per_dimension: bool = True,
+    kernel: Union[str, Kernel] = "gaussian",
+    order: int = 0,
+    empty: str = "nan",
     n_jobs: Optional[int] = None,
     progress: Optional[Callable[[float], Optional[bool]]] = None,
 ) -> Selections:
@@ -88,6 +92,9 @@ def select_batch(
             weight,
             threads(n_jobs),
             progress,
+            profile(kernel),
+            integer("order", order, most=2),
+            text("empty", empty),
         )
     figures = found.figures()
     with np.errstate(over="ignore"):

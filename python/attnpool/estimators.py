@@ -18,6 +18,7 @@ from ._arrays import computing_dtype, numbers, refuse_misread, result_dtype
 from ._bootstrap import Bootstrap, bootstrap
 from ._functions import attention_weights, pool
 from ._inference import Inference, inference
+from ._kernel import Kernel, kernel_argument
 
 try:  # scikit-learn 1.6 and later
     from sklearn.utils.validation import validate_data as _validate_data
@@ -39,6 +40,9 @@ class _NadarayaWatson(BaseEstimator):
     """What regressor and classifier share: keys, their weights, and the bandwidth."""
 
     bandwidth: Bandwidth
+    kernel: Union[str, Kernel]
+    order: int
+    empty: str
     n_jobs: Optional[int]
     _criteria = _CRITERIA
 
@@ -77,7 +81,16 @@ class _NadarayaWatson(BaseEstimator):
                         f"bandwidth: {self.bandwidth!r} needs two samples of weight > 0, got n_samples = {len(X)}"
                     )
                 criterion = self._criteria[self.bandwidth]
-                self.selection_ = rules.select(X, values, weight, criterion=criterion, n_jobs=self.n_jobs)
+                self.selection_ = rules.select(
+                    X,
+                    values,
+                    weight,
+                    criterion=criterion,
+                    kernel=self.kernel,
+                    order=self.order,
+                    empty=self.empty,
+                    n_jobs=self.n_jobs,
+                )
                 self.bandwidth_at_bound_ = self.selection_.at_bound
                 return self.selection_.bandwidth
             if self.bandwidth in _CRITERIA_OF_CLASSES:
@@ -113,7 +126,17 @@ class _NadarayaWatson(BaseEstimator):
 
     def _pooled(self, X: Any) -> np.ndarray:
         queries = self._queries(X)
-        return pool(queries, self._keys, self._values, w=self._w, key_weights=self._weight, n_jobs=self.n_jobs)
+        return pool(
+            queries,
+            self._keys,
+            self._values,
+            w=self._w,
+            kernel=self.kernel,
+            order=self.order,
+            empty=self.empty,
+            key_weights=self._weight,
+            n_jobs=self.n_jobs,
+        )
 
     def inference(self, X: Any, *, variance: str = "hc3", level: float = 0.95, slopes: bool = True) -> Inference:
         """Standard errors, bands and slopes of the predictions at X (of the probabilities, for a classifier): see
@@ -125,13 +148,21 @@ class _NadarayaWatson(BaseEstimator):
         """Standard errors and bands of the predictions at X from replicates of the training data, at the bandwidth of the
         fit; options (kind, replicates, seed, level, band ...) as ``attnpool.bootstrap``.
         """
+        self._refuse_other_fits()
         own = {"queries", "keys", "values", "w", "bandwidth", "key_weights", "n_jobs"} & set(options)
         if own:
             raise TypeError(f"{min(own)}: is the estimator's, not an option of bootstrap()")
         return bootstrap(self._queries(X), self._keys, self._observed(), **options, **self._how())
 
     def _inference(self, queries: np.ndarray, **options: Any) -> Inference:
+        self._refuse_other_fits()
         return inference(queries, self._keys, self._observed(), **options, **self._how())
+
+    def _refuse_other_fits(self) -> None:
+        if self.order > 0 or kernel_argument(self.kernel).shape != "gaussian":
+            raise ValueError(
+                f"kernel: standard errors are those of order 0 under the gaussian kernel, got {self.kernel!r}, order {self.order}"
+            )
 
     def _observed(self) -> np.ndarray:
         return self._values[:, 0] if getattr(self, "_one_output", False) else self._values
@@ -149,19 +180,29 @@ class _NadarayaWatson(BaseEstimator):
     def attention_weights(self, X: Any) -> np.ndarray:
         """The weight of every training point of weight > 0 in the prediction at X: [n_queries, n_points]."""
         queries = self._queries(X)
-        return attention_weights(queries, self._keys, w=self._w, key_weights=self._weight, n_jobs=self.n_jobs)
+        if self.order > 0:
+            raise ValueError(f"order: attention weights are those of order 0, got {self.order}")
+        return attention_weights(
+            queries, self._keys, w=self._w, kernel=self.kernel, key_weights=self._weight, n_jobs=self.n_jobs
+        )
 
 
 class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson):
-    """Nadaraya-Watson kernel regression with a Gaussian kernel.
+    """Kernel regression: Nadaraya-Watson, or local lines.
 
     Parameters
     ----------
     bandwidth : float, array of one per feature, "loo", "gcv", "aicc", "scott", "silverman" or "dpill"
-        Standard deviation of the kernel, in the unit of the features. "loo", "gcv" and "aicc" learn one per feature: the
+        Of the kernel (the Gaussian's standard deviation), in the unit of the features. "loo", "gcv" and "aicc" learn one per feature: the
         least leave-one-out error, generalised cross-validation or corrected Akaike criterion
         (``attnpool.bandwidth.select``); "scott" and "silverman" are rules of thumb, "dpill" is the plug-in rule for one
         feature and one target, without sample_weight (``attnpool.bandwidth.dpill``).
+    kernel : str or attnpool.Kernel
+        "gaussian", "epanechnikov" and others: see ``attnpool.Kernel``.
+    order : 0, 1 or 2
+        1 fits a line (a plane) around each query instead of the weighted mean, 2 a parabola, for one feature.
+    empty : "nan", "nearest", "mean" or "error"
+        The prediction where no training point is within the reach of a kernel of compact support.
     n_jobs : int or None
         Threads, as in scikit-learn; None: what ATTNPOOL_NUM_THREADS or OpenMP say. Results do not depend on it.
 
@@ -179,8 +220,19 @@ class NadarayaWatsonRegressor(MultiOutputMixin, RegressorMixin, _NadarayaWatson)
     float32, anything else in float64. The data are copied. sample_weight multiplies the kernel.
     """
 
-    def __init__(self, bandwidth: Bandwidth = 1.0, *, n_jobs: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        bandwidth: Bandwidth = 1.0,
+        *,
+        kernel: Union[str, Kernel] = "gaussian",
+        order: int = 0,
+        empty: str = "nan",
+        n_jobs: Optional[int] = None,
+    ) -> None:
         self.bandwidth = bandwidth
+        self.kernel = kernel
+        self.order = order
+        self.empty = empty
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NadarayaWatsonRegressor":
@@ -219,8 +271,19 @@ class NadarayaWatsonClassifier(ClassifierMixin, _NadarayaWatson):
 
     _criteria = _CRITERIA_OF_CLASSES
 
-    def __init__(self, bandwidth: Bandwidth = 1.0, *, n_jobs: Optional[int] = None) -> None:
+    order = 0
+
+    def __init__(
+        self,
+        bandwidth: Bandwidth = 1.0,
+        *,
+        kernel: Union[str, Kernel] = "gaussian",
+        empty: str = "nan",
+        n_jobs: Optional[int] = None,
+    ) -> None:
         self.bandwidth = bandwidth
+        self.kernel = kernel
+        self.empty = empty
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NadarayaWatsonClassifier":

@@ -71,6 +71,10 @@ attnpool::SelectionOptions read(const attnpool_selection_options* given) {
     bad_argument("criterion", "must be ATTNPOOL_CRITERION_*, 0 to 3, got " + to_string(from.criterion));
   attnpool::SelectionOptions options;
   options.criterion = static_cast<attnpool::Criterion>(from.criterion);
+  options.kernel = {static_cast<attnpool::KernelShape>(from.kernel), from.kernel_alpha == 0 ? 1 : from.kernel_alpha,
+                    from.kernel_product != 0};
+  options.order = from.order;
+  options.empty = static_cast<attnpool::Empty>(from.empty);
   options.per_dimension = from.per_dimension != 0;
   options.key_weights = weights(from.key_weights, from.key_weights_count);
   options.threads = from.threads;

@@ -26,6 +26,12 @@ typedef struct attnpool_selection_options {
   int criterion;               ///< ATTNPOOL_CRITERION_*; default ATTNPOOL_CRITERION_LEAVE_ONE_OUT
   int per_dimension;           ///< not 0: one w per dimension, the default; 0: one for all
   int threads;                 ///< as in attnpool_options
+  int kernel;                  ///< ATTNPOOL_KERNEL_*
+  double kernel_alpha;         ///< as in attnpool_options
+  int kernel_product;          ///< as in attnpool_options
+  int order;                   ///< as in attnpool_options: tr H and the criteria are then those of local lines
+  int empty;  ///< ATTNPOOL_EMPTY_NAN: bandwidths at which a row has no other within reach are out of the question;
+              ///< or ATTNPOOL_EMPTY_NEAREST, ATTNPOOL_EMPTY_MEAN
 } attnpool_selection_options;
 
 /// The defaults that the fields name.
