@@ -99,6 +99,7 @@ class PoolSink {
   // The bound of the means; a local polynomial gives keys weights of either sign and loses digits to its conditioning.
   double bound(const detail::QuerySums& q, std::size_t i) const {
     if (!(q.weight(0, i) > 0)) return std::numeric_limits<double>::quiet_NaN();
+    if (q.bounds && q.bounds_are_of_lines) return q.bounds[i];
     double own = q.bounds ? q.bounds[i] : bound_;
     if (!q.bounds && request_.is_compact()) {
       // A weight is off by some 100 roundings of 1, whatever it is itself.

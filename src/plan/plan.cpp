@@ -89,7 +89,7 @@ std::string grid_refusal(const RequestKind& kind) {
   if (kind.custom || !kind.profile.is_gaussian())
     return std::string("needs the gaussian kernel, got ") +
            (kind.custom ? "a function" : attnpool::to_string(kind.profile.shape));
-  if (kind.order > 0) return "needs order 0, got " + to_string(kind.order);
+  if (kind.order > 1) return "needs order 0 or 1, got " + to_string(kind.order);
   return refusal_of_range(kind.range);
 }
 

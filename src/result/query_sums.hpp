@@ -25,7 +25,8 @@ struct QuerySums {
   const double* origin = nullptr;
   double reference_at_origin =
       0;  // what of `reference` is not the distance of that key: so weights are relative to one there
-  const double* bounds = nullptr;  // null, or of |mean - exact| / (largest - smallest value) of each lane
+  const double* bounds = nullptr;    // null, or of |mean - exact| / (largest - smallest value) of each lane
+  bool bounds_are_of_lines = false;  // of the local line's answer in place of the mean
 
   bool empty = false;  // one query, no key within reach: the sums are those of Options::empty
 

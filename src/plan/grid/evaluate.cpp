@@ -5,6 +5,7 @@
 #include "base/threads.hpp"
 #include "data/units.hpp"
 #include "plan/grid/grid.hpp"
+#include "plan/grid/line_bound.hpp"
 
 namespace attnpool::detail {
 namespace {
@@ -90,15 +91,21 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
                                   .count = count,
                                   .sums = sums + set * columns * query_block});
   if (request.options.range.excludes_self()) remove_own(request, values, order, first, count, sums);
+  const bool lines = built_.moments == Moments::line;
+  if (lines) clear_idle(count, sums);
 
   constexpr double rounding = static_cast<double>(std::numeric_limits<T>::epsilon());
-  double bounds[query_block];
-  for (std::size_t i = 0; i < count; ++i)
-    bounds[i] = 1.01 * 2 * (certificate_.per_near * near_[at.cell[i]] + certificate_.constant);
+  double bounds[query_block], size[query_block];
+  bound(sums, at.cell, count, bounds, size);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    keep[i] &= bounds[i] > 0 && bounds[i] <= (built_.tolerance - rounding) * sums[i];
-    if (with_bounds) bounds[i] = bounds[i] / sums[i] + rounding;  // a division that most callers do not need
+    if (lines) {
+      bounds[i] += rounding * (1 + size[i]);
+      keep[i] &= bounds[i] > 0 && bounds[i] <= built_.tolerance;
+    } else {
+      keep[i] &= bounds[i] > 0 && bounds[i] <= (built_.tolerance - rounding) * sums[i];
+      if (with_bounds) bounds[i] = bounds[i] / sums[i] + rounding;  // a division that most callers do not need
+    }
     if (!keep[i] || trimmed_) {
       const T* x = request.queries.row(query(i));
       if (!std::all_of(x, x + D, [](T coordinate) { return std::isfinite(coordinate); })) {
@@ -118,10 +125,35 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
               .stride = query_block,
               .columns = columns,
               .reference = static_cast<double>(-values.weight_exponent),
-              .bounds = with_bounds ? bounds : nullptr};
+              .bounds = with_bounds ? bounds : nullptr,
+              .bounds_are_of_lines = lines};
   std::uint32_t kept_order[query_block];
   if (kept < count) keep_lanes(q, keep, sums, sets_.size() * columns, with_bounds ? bounds : nullptr, kept_order);
   if (kept > 0) sink(q);
+}
+
+// Moments along a dimension of no influence are 0, but interpolation leaves them its error.
+template <class T>
+void Grid<T>::clear_idle(std::size_t count, double* sums) const {
+  for (std::size_t p = 0; p + 1 < sets_.size(); ++p) {
+    const MomentFactors factors = factors_of(built_.moments, p, shape_.dims);
+    if (boxes_.axes[factors.dims[0]].scale > 0 && boxes_.axes[factors.dims[1]].scale > 0) continue;
+    for (std::size_t plane = 0; plane < shape_.planes; ++plane)
+      std::fill_n(sums + ((1 + p) * shape_.planes + plane) * query_block, count, 0.0);
+  }
+}
+
+// Of the means, times their sums of weights; or of local lines, with the largest answers in `size`, in units of the values.
+template <class T>
+void Grid<T>::bound(const double* sums, const unsigned* cell, std::size_t count, double* bounds, double* size) const {
+  for (std::size_t i = 0; i < count; ++i)
+    bounds[i] = 1.01 * (certificate_.per_near * near_[cell[i]] + certificate_.constant);
+  if (built_.moments == Moments::line) {
+    bool counts[most_grid_dims];
+    for (std::size_t d = 0; d < shape_.dims; ++d) counts[d] = boxes_.axes[d].scale > 0;
+    return bound_lines({sums, shape_.planes, shape_.dims, count, counts}, certificate_.ratio, bounds, bounds, size);
+  }
+  for (std::size_t i = 0; i < count; ++i) bounds[i] *= 2;
 }
 
 template <class T>

@@ -69,29 +69,57 @@ void Grid<T>::keep_clear_of_strays(MatrixView<const T> keys) {
   }
 }
 
-// Interpolation, truncation, and the roundings on the way of a key: sums over keys, over powers and neighbours, and at
-// the query.
+// Of the sums of the weights times delta_d^powers[d], or of the plain ones. Interpolation, truncation, and the roundings on the way
+// of a key: sums over keys, over powers and neighbours, and at the query.
 template <class T>
-typename Grid<T>::Certificate Grid<T>::certificate(double total_weight) const {
+typename Grid<T>::Certificate Grid<T>::certificate(const std::size_t* powers, double total_weight) const {
   constexpr double u = std::numeric_limits<double>::epsilon() / 2;
   const std::size_t terms = shape_.terms;
   double roundings = longest_sum_ + static_cast<double>(shape_.rows) + 4 * static_cast<double>(terms) + 20;
   double magnitude = 1;
   Certificate c;
-  for (const auto& e : expansions_) {
-    roundings += static_cast<double>(terms + 2 * e->reach() + 1);
-    magnitude *= e->magnitude();
+  bool plain = true;
+  for (std::size_t d = 0; d < shape_.dims; ++d) {
+    const Expansion& e = *expansions_[d];
+    const std::size_t power = powers[d];
+    plain &= power == 0;
+    roundings += static_cast<double>(terms + 2 * e.reach() + 1);
+    magnitude *= e.magnitude(power);
     // Two coordinates, each off by at most 4 u of a box, move a weight by at most e^(-1/2) sqrt(2) e^(-r^2/4) of that.
-    c.per_near += 1.01 * (e->interpolation_error() + 0.858 * 8 * u * e->width());
-    c.constant = std::max(c.constant, e->truncation_error() * (total_weight + 1));
+    const double coordinates =
+        power == 0 ? 0.858 : 1.0865 * Expansion::moment_factor(power, 1);  // Cramer's bound of the first derivative
+    c.per_near += e.interpolation_error() * Expansion::moment_factor(power, terms) + coordinates * 8 * u * e.width();
+    c.constant = std::max(c.constant, e.truncation_error(power) * (total_weight + 1));
   }
-  c.per_near += roundings * u * magnitude;
+  // What the other dimensions multiply an error by: weights are at most e^(-r^2/4); delta at most 0.73 and delta^2 at most 1.07
+  // times that.
+  c.per_near = c.per_near * (plain ? 1.01 : 1.09) + roundings * u * magnitude;
   return c;
 }
 
 template <class T>
-void Grid<T>::build(MatrixView<const T> keys, const ScaledValues<T>& values, const Region& region,
-                    const Kernel& kernel, Moments moments, double tolerance, double width, int threads) {
+typename Grid<T>::Certificate Grid<T>::certificate(double total_weight) const {
+  const std::size_t none[most_grid_dims] = {};
+  Certificate c = certificate(none, total_weight);
+  if (built_.moments != Moments::line) return c;
+  const std::size_t dims = shape_.dims, parameters = parameter_count(built_.moments, dims);
+  std::vector<std::pair<std::size_t, Certificate>> moments;  // degree, errors
+  for (std::size_t p = 0; p < parameters; ++p) {
+    const MomentFactors factors = factors_of(built_.moments, p, dims);
+    std::size_t powers[most_grid_dims] = {};
+    for (std::size_t i = 0; i < factors.count; ++i) ++powers[factors.dims[i]];
+    moments.emplace_back(factors.count, certificate(powers, total_weight));
+  }
+  const auto root = [](std::size_t degree, double x) { return degree == 1 ? x : std::sqrt(x); };
+  for (const auto& [degree, m] : moments) c.ratio = std::max(c.ratio, root(degree, m.per_near / c.per_near));
+  for (const auto& [degree, m] : moments)
+    c.constant = std::max(c.constant, m.constant / (degree == 1 ? c.ratio : c.ratio * c.ratio));
+  return c;
+}
+
+template <class T>
+void Grid<T>::build(MatrixView<const T> keys, const ScaledValues<T>& values, const Region& region, const Kernel& kernel,
+                    Moments moments, double tolerance, double width, int threads) {
   Arguments arguments{kernel.w(), moments, tolerance, width};
   if (arguments == built_) return;
   built_ = arguments;

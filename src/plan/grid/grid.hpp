@@ -8,7 +8,7 @@
 // million keys then outweighs that of the boxes. The resolution is chosen by cost (region.hpp).
 // Certificate: |sum~ - sum| <= a * near + b, with near = sum over keys of e^(-r^2 / 4), r the distance of their box, one
 // number per box carried along like the sums. The error of the mean is at most 2 (a near + b) / sum~ of the weights,
-// since values lie in [-1, 1]. A query for which that exceeds the tolerance is left to another plan.
+// since values lie in [-1, 1]; for local lines see line_bound.hpp. A query for which that exceeds the tolerance is left to another plan.
 #include <memory>
 
 #include "base/dispatch.hpp"
@@ -44,12 +44,16 @@ class Grid {
     double tolerance = 0, width = 0;
     bool operator==(const Arguments&) const = default;
   };
-  struct Certificate {  // a and b above
-    double per_near = 0, constant = 0;
+  // a and b above, of the sums of weights; of local lines also `ratio` r: the errors of their first moments are at most r times
+  // and those of the second at most r^2 times a near + b (line_bound.hpp).
+  struct Certificate {
+    double per_near = 0, constant = 0, ratio = 0;
   };
 
   void lay_out(const Region& region, const Kernel& kernel, double width);
+  Certificate certificate(const std::size_t* powers, double total_weight) const;
   Certificate certificate(double total_weight) const;
+  void bound(const double* sums, const unsigned* cell, std::size_t count, double* bounds, double* size) const;
   void keep_clear_of_strays(MatrixView<const T> keys);
 
   template <std::size_t D>
@@ -67,6 +71,7 @@ class Grid {
   template <std::size_t D>
   void answer_block(const PoolRequest<T>& request, const ScaledValues<T>& values, const std::uint32_t* order,
                     std::size_t first, std::size_t count, double* sums, const Sink& sink, char* unanswered) const;
+  void clear_idle(std::size_t count, double* sums) const;
   bool is_near_a_stray(const T* query) const;
   void remove_own(const PoolRequest<T>& request, const ScaledValues<T>& values, const std::uint32_t* order,
                   std::size_t first, std::size_t count, double* sums) const;

@@ -40,7 +40,10 @@ Region region_of(MatrixView<const T> keys, const BoundingBox<T>& box) {
 }
 
 double error_per_key(std::size_t dims, Moments moments, double tolerance) {
-  const double d = static_cast<double>(dims), reserve = moments == Moments::none ? 16 : 64;
+  // A line's bound is some (1 + 3 |slope|) / 2 times the mean's (line_bound.hpp), and at a boundary ten times that.
+  const double d = static_cast<double>(dims), reserve = moments == Moments::none   ? 16
+                                                        : moments == Moments::line ? 256
+                                                                                   : 64;
   return tolerance / (reserve * 2 * d * std::pow(1.5, d));
 }
 
@@ -88,7 +91,8 @@ Resolution resolution_at(const GridTask& task, const Expansion& e, double width)
   constexpr double u = std::numeric_limits<double>::epsilon() / 2;
   const double roundings = 64 + keys / r.boxes / 256 + cell / static_cast<double>(e.row()) + 4 * terms + 20 +
                            static_cast<double>(dims) * (terms + 2 * reach + 1);
-  const double rounding = 4 * std::pow(1.5, static_cast<double>(dims)) * roundings * u;
+  const double of_lines = task.moments == Moments::line ? 8 : 1;  // as at a boundary, where they count most
+  const double rounding = 4 * of_lines * std::pow(1.5, static_cast<double>(dims)) * roundings * u;
   const double most_bytes = 512e6 + 64 * (keys + queries);
   r.possible = r.boxes < 1e9 && extent.from_zero < most_boxes_from_zero / 2 && r.bytes <= most_bytes &&
                rounding < task.tolerance;

@@ -7,8 +7,10 @@
 namespace attnpool::detail {
 namespace {
 
-// Keys that spread_as_they_come() adds up one by one, and the doubles of moments that keep adding up its parts cheap.
-constexpr std::size_t part_keys = 8192, few_moments = 16384;
+// Keys that spread_as_they_come() adds up one by one, and the doubles of moments that keep adding up its parts cheap. A line's
+// bound counts roundings up to ten times as much, so it has shorter sums.
+std::size_t part_keys(Moments moments) { return moments == Moments::line ? 1024 : 8192; }
+constexpr std::size_t few_moments = 16384;
 
 }  // namespace
 
@@ -21,7 +23,8 @@ void Grid<T>::spread(MatrixView<const T> keys, const ScaledValues<T>& values, in
   if constexpr (D == 1) {
     // In the worst case all keys of a part lie in one box; the rounding error of that sum must keep the tolerance.
     constexpr double u = std::numeric_limits<double>::epsilon() / 2;
-    if (boxes_.count * box_size() <= few_moments && static_cast<double>(part_keys) * 4 * u <= built_.tolerance)
+    if (boxes_.count * box_size() <= few_moments &&
+        static_cast<double>(part_keys(Moments::none)) * 4 * u <= built_.tolerance)
       return spread_as_they_come(keys, values, threads);
   }
   spread_by_box<D>(keys, values, threads);
@@ -32,7 +35,7 @@ void Grid<T>::spread(MatrixView<const T> keys, const ScaledValues<T>& values, in
 template <class T>
 void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const ScaledValues<T>& values, int threads) {
   const std::size_t size = boxes_.count * box_size(), point = 1 + shape_.planes;
-  const std::size_t parts = (keys.rows + part_keys - 1) / part_keys;
+  const std::size_t per_part = part_keys(built_.moments), parts = (keys.rows + per_part - 1) / per_part;
   const GridRoutines& routines = active_table().grid;
   std::uint32_t fullest = 0;
   std::fill(sets_[0].begin(), sets_[0].end(), 0.0);
@@ -51,7 +54,7 @@ void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const ScaledValues<T
       std::fill_n(counts, boxes_.count, 0u);
       AlignedVector<double> points(query_block * point);
       unsigned cell[query_block];
-      const std::size_t begin = (first + i) * part_keys, end = std::min(keys.rows, begin + part_keys);
+      const std::size_t begin = (first + i) * per_part, end = std::min(keys.rows, begin + per_part);
       for (std::size_t k = begin; k < end; k += query_block) {
         std::size_t count = 0;
         for (std::size_t j = k; j < std::min(end, k + query_block); ++j) {

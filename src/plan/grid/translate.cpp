@@ -13,11 +13,17 @@ void Grid<T>::translate_along(std::size_t dim, std::size_t stride, int threads) 
   const Expansion& expansion = *expansions_[dim];
   const std::size_t along = boxes_.axes[dim].boxes, reach = expansion.reach();
   const Moments moments = built_.moments;
-  const std::size_t parameters = parameter_count(moments, dim + 1);  // of the dimensions done, this one among them
+  const std::size_t parameters = parameter_count(moments, shape_.dims);
+  // Moments of dimensions that are not done yet have no sums: their last factor is that of `last_of`.
+  const auto last_of = [&](std::size_t p) {
+    return moments == Moments::scalar ? 0 : factors_of(moments, p, shape_.dims).dims[1];
+  };
   std::vector<double> decay(reach + 1);
   for (std::size_t o = 0; o <= reach; ++o) decay[o] = expansion.decay(o);
   std::vector<AlignedVector<double>> out(1 + parameters);
-  for (auto& set : out) set.resize(boxes_.count * size);
+  out[0].resize(boxes_.count * size);
+  for (std::size_t p = 0; p < parameters; ++p)
+    if (last_of(p) <= dim) out[1 + p].resize(boxes_.count * size);
   std::vector<unsigned char> reached(boxes_.count);
   std::vector<double> near(boxes_.count);
 
@@ -25,7 +31,8 @@ void Grid<T>::translate_along(std::size_t dim, std::size_t stride, int threads) 
     const std::size_t box = cell / stride % along;
     const std::size_t first = box > reach ? box - reach : 0, last = std::min(along - 1, box + reach);
     const std::size_t source = cell - (box - first) * stride, sources = last - first + 1;
-    for (auto& set : out) std::fill_n(set.data() + cell * size, size, 0.0);
+    for (auto& set : out)
+      if (set.size() > 0) std::fill_n(set.data() + cell * size, size, 0.0);
     for (std::size_t s = 0; s < sources; ++s) {
       reached[cell] |= occupied_[source + s * stride];
       near[cell] += near_[source + s * stride] * decay[first + s > box ? first + s - box : box - first - s];
@@ -42,7 +49,8 @@ void Grid<T>::translate_along(std::size_t dim, std::size_t stride, int threads) 
                           .matrices = matrices + (first + reach - box) * matrix,
                           .target = out[to].data() + cell * size});
     };
-    for (std::size_t set = 0; set < sets_.size(); ++set) carry(set, expansion.gaussian(), set);
+    for (std::size_t set = 0; set < sets_.size(); ++set)
+      if (sets_[set].size() > 0) carry(set, expansion.gaussian(), set);
     for (std::size_t p = 0; p < parameters; ++p) {
       const MomentFactors factors = factors_of(moments, p, shape_.dims);
       if (moments == Moments::scalar) {

@@ -101,6 +101,18 @@ Expansion::Expansion(double width, double error, double truncation, std::size_t 
   row_ = (terms_ + grid_lanes - 1) / grid_lanes * grid_lanes;
 }
 
+double Expansion::moment_factor(std::size_t power, std::size_t n) {
+  const double m = static_cast<double>(n) + 1;
+  if (power == 0) return 1;
+  return power == 1 ? exponent_scale * std::sqrt(m) : exponent_scale_squared * (1 + std::sqrt(m * (m + 1)));
+}
+
+// x^2 e^(-x^2 / 2) falls from sqrt(2) on, and reach is further than that: the largest weight left out is below 0.1.
+double Expansion::truncation_error(std::size_t power) const {
+  const double r = exponent_scale * static_cast<double>(reach_) * width_;
+  return truncation_error_ * (power == 0 ? 1 : power == 1 ? r : r * r);
+}
+
 double Expansion::decay(std::size_t offset) const {
   const double r = offset > 0 ? static_cast<double>(offset - 1) * width_ : 0;
   return std::exp(-r * r / 4);
@@ -138,9 +150,12 @@ void Expansion::make_matrices(Moments moments) {
         first[i][j] = -f[i][j] * x * std::sqrt(static_cast<Real>(exponent_scale_squared));
         second[i][j] = f[i][j] * x * x * static_cast<Real>(exponent_scale_squared);
       }
-    magnitude_ = std::max(magnitude_, enter(to_powers, f, layout, offset, gaussian_.data()) / decay(offset));
-    if (with_first) enter(to_powers, first, layout, offset, first_.data(), -1);
-    if (with_second) enter(to_powers, second, layout, offset, second_.data());
+    const auto see = [&](std::size_t power, double sum) {
+      magnitude_[power] = std::max(magnitude_[power], sum / decay(offset));
+    };
+    see(0, enter(to_powers, f, layout, offset, gaussian_.data()));
+    if (with_first) see(1, enter(to_powers, first, layout, offset, first_.data(), -1));
+    if (with_second) see(2, enter(to_powers, second, layout, offset, second_.data()));
   }
 }
 

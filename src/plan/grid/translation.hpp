@@ -28,8 +28,12 @@ class Expansion {
   // Cramer's bound |d^n/dx^n e^(-x^2/2)| <= 1.0865 sqrt(n!) e^(-x^2/4), in t and then, times the Lebesgue constant, in
   // s.
   double interpolation_error() const { return interpolation_error_; }
-  // Weights beyond reach are at most this.
-  double truncation_error() const { return truncation_error_; }
+  // The same for delta^power e^(-x^2 / 2), as a multiple of it: with f = e^(-x^2/2), x f = -f' and x^2 f = f + f'', so that their
+  // n-th derivatives are at most sqrt(n + 1) and 1 + sqrt((n + 1)(n + 2)) times Cramer's bound. n is terms(); 1 for the error
+  // that an error of a coordinate makes.
+  static double moment_factor(std::size_t power, std::size_t n);
+  // Weights beyond reach are at most this, and times delta^power this.
+  double truncation_error(std::size_t power = 0) const;
   // e^(-r^2 / 4), r the least distance of boxes `offset` apart.
   double decay(std::size_t offset) const;
 
@@ -39,13 +43,13 @@ class Expansion {
   // The same for delta^n e^(-x^2 / 2), x the difference in bandwidths and delta = exponent_scale x.
   const double* first_moment() const { return first_.data(); }
   const double* second_moment() const { return second_.data(); }
-  // sum_ij |M[i][j]| <= magnitude() * decay(offset), for the bound on rounding.
-  double magnitude() const { return magnitude_; }
+  // sum_ij |M[i][j]| <= magnitude() * decay(offset) of the matrices for delta^power, for the bound on rounding.
+  double magnitude(std::size_t power = 0) const { return magnitude_[power]; }
 
  private:
   double width_;
   std::size_t terms_ = 0, row_ = 0, reach_ = 0;
-  double interpolation_error_ = 0, truncation_error_ = 0, magnitude_ = 0;
+  double interpolation_error_ = 0, truncation_error_ = 0, magnitude_[3] = {};
   AlignedVector<double> gaussian_, first_, second_;
 };
 
