@@ -7,6 +7,7 @@
 
 #include "buffers.hpp"
 #include "inputs.hpp"
+#include "isa_param.hpp"
 
 namespace attnpool::test {
 namespace {
@@ -77,154 +78,177 @@ void expect_within_bounds(Case<T>& c, const Kernel& kernel, const std::string& w
   EXPECT_LE(largest, sizeof(T) == 4 ? 2e-3 : 1e-10) << what;
 }
 
-template <class T>
-class Kernels : public ::testing::Test {};
-using Types = ::testing::Types<float, double>;
-TYPED_TEST_SUITE(Kernels, Types);
+class Kernels : public IsaTest {};
+ATTNPOOL_ON_EVERY_ISA(Kernels);
 
-TYPED_TEST(Kernels, OfEveryShapeAgreeWithTheirDefinition) {
-  for (const KernelShape shape : shapes)
-    for (const bool product : {false, true})
-      for (const std::size_t dims : {1, 2, 3, 5})
-        for (const std::size_t cols : {1, 2, 5})
+TEST_P(Kernels, OfEveryShapeAgreeWithTheirDefinition) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    struct Size {
+      std::size_t dims, cols;
+    };
+    for (const KernelShape shape : shapes)
+      for (const Size size : {Size{1, 1}, Size{1, 2}, Size{1, 5}, Size{2, 1}, Size{3, 2}, Size{5, 1}})
+        for (const bool product : {false, true})
           for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned}) {
-            Case<TypeParam> c(150, scaled(700, 200), dims, cols, dims + cols);
+            if (product && size.dims == 1) continue;
+            Case<T> c(100, scaled(500, 200), size.dims, size.cols, size.dims + size.cols);
             c.options.algorithm = algorithm;
-            const double h = dims == 1 ? 0.3 : dims == 2 ? 0.8 : 2;
+            const double h = size.dims == 1 ? 0.3 : size.dims == 2 ? 0.8 : 2;
             const Kernel kernel = Kernel::from_bandwidth({shape, 1.5, product}, h);
             expect_within_bounds(c, kernel,
                                  std::string(to_string(shape)) + (product ? " product" : "") + " D " +
-                                     std::to_string(dims) + " V " + std::to_string(cols) + " " + to_string(algorithm));
+                                     std::to_string(size.dims) + " V " + std::to_string(size.cols) + " " +
+                                     to_string(algorithm));
           }
+  });
 }
 
-TYPED_TEST(Kernels, OfEveryShapeObeyRangesAndKeyWeights) {
-  for (const KernelShape shape : shapes)
-    for (const std::size_t dims : {1, 2}) {
-      Case<TypeParam> c(130, 300, dims, 1, 9);
-      c.queries = c.keys;
-      std::vector<double> weights(c.keys.rows());
-      Random random(5);
-      for (double& w : weights) w = random.below(7) == 0 ? 0 : std::exp(random.uniform(-30, 30));
-      c.options.key_weights = weights;
-      const Kernel kernel = Kernel::from_bandwidth({shape, 0.7}, 0.7);
-      for (const KeyRange& range : {KeyRange::all_but_self(), KeyRange::causal(), KeyRange::window(20, 5)}) {
-        c.options.range = range;
-        expect_within_bounds(c, kernel, to_string(shape));
+TEST_P(Kernels, OfEveryShapeObeyRangesAndKeyWeights) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const KernelShape shape : shapes)
+      for (const std::size_t dims : {1, 2}) {
+        Case<T> c(130, 300, dims, 1, 9);
+        c.queries = c.keys;
+        std::vector<double> weights(c.keys.rows());
+        Random random(5);
+        for (double& w : weights) w = random.below(7) == 0 ? 0 : std::exp(random.uniform(-30, 30));
+        c.options.key_weights = weights;
+        const Kernel kernel = Kernel::from_bandwidth({shape, 0.7}, 0.7);
+        for (const KeyRange& range : {KeyRange::all_but_self(), KeyRange::causal(), KeyRange::window(20, 5)}) {
+          c.options.range = range;
+          expect_within_bounds(c, kernel, to_string(shape));
+        }
+      }
+  });
+}
+
+TEST_P(Kernels, WithoutCompactSupportAnswerFarFromEveryKey) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const KernelProfile profile :
+         {KernelProfile(KernelShape::laplace), KernelProfile(KernelShape::rational_quadratic, 0.5),
+          KernelProfile(KernelShape::rational_quadratic, 40), KernelProfile(KernelShape::laplace, 1, true)})
+      for (const std::size_t dims : {1, 2}) {
+        Case<T> c(40, 100, dims, 1, 4);
+        for (std::size_t q = 0; q < 40; ++q) c.queries(q, 0) = static_cast<T>(std::pow(10.0, double(q) / 8));
+        const Kernel kernel = Kernel::from_bandwidth(profile, 0.01);
+        const Matrix<T> out = c.pool(kernel), exact = c.reference(kernel);
+        for (std::size_t q = 0; q < 40; ++q)
+          EXPECT_NEAR(out(q, 0), exact(q, 0), sizeof(T) == 4 ? 2e-4 : 1e-7)
+              << to_string(profile.shape) << " alpha " << profile.alpha << " at " << c.queries(q, 0);
+      }
+  });
+}
+
+TEST_P(Kernels, DoNotCountKeysOnTheBoundary) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    // Integers: a key exactly one bandwidth away has no weight, whatever rounding does to 1 / h.
+    Case<T> c(1, 201, 1, 1);
+    for (std::size_t k = 0; k < 201; ++k) {
+      c.keys(k, 0) = static_cast<T>(k);
+      c.values(k, 0) = static_cast<T>(k * k % 17);
+    }
+    c.queries(0, 0) = 100;
+    for (const KernelShape shape : shapes) {
+      if (!KernelProfile(shape).is_compact()) continue;
+      for (std::size_t h = 1; h < 100; ++h) {
+        double sum = 0, weighted = 0;
+        for (std::size_t k = 100 - h + 1; k < 100 + h; ++k) {
+          const double u = (double(k) - 100) / double(h), w = kernel_weight(shape, u * u);
+          sum += w;
+          weighted += w * c.values(k, 0);
+        }
+        EXPECT_NEAR(c.pool(Kernel::from_bandwidth(shape, double(h)))(0, 0), weighted / sum,
+                    sizeof(T) == 4 ? 2e-4 : 1e-11)
+            << to_string(shape) << " h " << h;
       }
     }
+  });
 }
 
-TYPED_TEST(Kernels, WithoutCompactSupportAnswerFarFromEveryKey) {
-  for (const KernelProfile profile :
-       {KernelProfile(KernelShape::laplace), KernelProfile(KernelShape::rational_quadratic, 0.5),
-        KernelProfile(KernelShape::rational_quadratic, 40), KernelProfile(KernelShape::laplace, 1, true)})
-    for (const std::size_t dims : {1, 2}) {
-      Case<TypeParam> c(40, 100, dims, 1, 4);
-      for (std::size_t q = 0; q < 40; ++q) c.queries(q, 0) = static_cast<TypeParam>(std::pow(10.0, double(q) / 8));
-      const Kernel kernel = Kernel::from_bandwidth(profile, 0.01);
-      const Matrix<TypeParam> out = c.pool(kernel), exact = c.reference(kernel);
-      for (std::size_t q = 0; q < 40; ++q)
-        EXPECT_NEAR(out(q, 0), exact(q, 0), sizeof(TypeParam) == 4 ? 2e-4 : 1e-7)
-            << to_string(profile.shape) << " alpha " << profile.alpha << " at " << c.queries(q, 0);
-    }
-}
-
-TYPED_TEST(Kernels, DoNotCountKeysOnTheBoundary) {
-  // Integers: a key exactly one bandwidth away has no weight, whatever rounding does to 1 / h.
-  Case<TypeParam> c(1, 201, 1, 1);
-  for (std::size_t k = 0; k < 201; ++k) {
-    c.keys(k, 0) = static_cast<TypeParam>(k);
-    c.values(k, 0) = static_cast<TypeParam>(k * k % 17);
-  }
-  c.queries(0, 0) = 100;
-  for (const KernelShape shape : shapes) {
-    if (!KernelProfile(shape).is_compact()) continue;
-    for (std::size_t h = 1; h < 100; ++h) {
-      double sum = 0, weighted = 0;
-      for (std::size_t k = 100 - h + 1; k < 100 + h; ++k) {
-        const double u = (double(k) - 100) / double(h), w = kernel_weight(shape, u * u);
-        sum += w;
-        weighted += w * c.values(k, 0);
+TEST_P(Kernels, WithoutAKeyInReachAnswerAsAsked) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const std::size_t dims : {1, 2})
+      for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned}) {
+        Case<T> c(3, 300, dims, 1, 6);
+        c.options.algorithm = algorithm;
+        for (std::size_t d = 0; d < dims; ++d) {
+          c.queries(0, d) = T(2.5);
+          c.queries(1, d) = 50;
+          c.queries(2, d) = std::numeric_limits<T>::quiet_NaN();
+          c.keys(7, d) = 6;  // the nearest to query 1
+        }
+        std::vector<QueryStatus> status(3);
+        c.options.status = status;
+        const Kernel kernel = Kernel::from_bandwidth(KernelShape::epanechnikov, 1.0);
+        EXPECT_TRUE(std::isnan(c.pool(kernel)(1, 0)));
+        EXPECT_EQ(status, (std::vector{QueryStatus::answered, QueryStatus::empty, QueryStatus::unseen}));
+        c.options.empty = Empty::nearest;
+        EXPECT_EQ(c.pool(kernel)(1, 0), c.values(7, 0));
+        EXPECT_EQ(status[1], QueryStatus::empty);
+        c.options.empty = Empty::mean;
+        double mean = 0;
+        for (std::size_t k = 0; k < 300; ++k) mean += c.values(k, 0) / 300.0;
+        EXPECT_NEAR(c.pool(kernel)(1, 0), mean, 1e-6);
+        c.options.empty = Empty::error;
+        try {
+          c.pool(kernel);
+          FAIL() << "an empty query must be refused";
+        } catch (const std::invalid_argument& error) {
+          EXPECT_NE(std::string(error.what()).find("queries[1]"), std::string::npos) << error.what();
+        }
       }
-      EXPECT_NEAR(c.pool(Kernel::from_bandwidth(shape, double(h)))(0, 0), weighted / sum,
-                  sizeof(TypeParam) == 4 ? 2e-4 : 1e-11)
-          << to_string(shape) << " h " << h;
-    }
-  }
+  });
 }
 
-TYPED_TEST(Kernels, WithoutAKeyInReachAnswerAsAsked) {
-  for (const std::size_t dims : {1, 2})
-    for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned}) {
-      Case<TypeParam> c(3, 300, dims, 1, 6);
-      c.options.algorithm = algorithm;
-      for (std::size_t d = 0; d < dims; ++d) {
-        c.queries(0, d) = TypeParam(2.5);
-        c.queries(1, d) = 50;
-        c.queries(2, d) = std::numeric_limits<TypeParam>::quiet_NaN();
-        c.keys(7, d) = 6;  // the nearest to query 1
-      }
-      std::vector<QueryStatus> status(3);
-      c.options.status = status;
-      const Kernel kernel = Kernel::from_bandwidth(KernelShape::epanechnikov, 1.0);
-      EXPECT_TRUE(std::isnan(c.pool(kernel)(1, 0)));
-      EXPECT_EQ(status, (std::vector{QueryStatus::answered, QueryStatus::empty, QueryStatus::unseen}));
-      c.options.empty = Empty::nearest;
-      EXPECT_EQ(c.pool(kernel)(1, 0), c.values(7, 0));
-      EXPECT_EQ(status[1], QueryStatus::empty);
-      c.options.empty = Empty::mean;
-      double mean = 0;
-      for (std::size_t k = 0; k < 300; ++k) mean += c.values(k, 0) / 300.0;
-      EXPECT_NEAR(c.pool(kernel)(1, 0), mean, 1e-6);
-      c.options.empty = Empty::error;
-      try {
-        c.pool(kernel);
-        FAIL() << "an empty query must be refused";
-      } catch (const std::invalid_argument& error) {
-        EXPECT_NE(std::string(error.what()).find("queries[1]"), std::string::npos) << error.what();
+TEST_P(Kernels, HaveTheGradientOfTheirDifferences) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    if (sizeof(T) == 4) return;  // differences need double
+    for (const KernelShape shape : shapes) {
+      if (!KernelProfile(shape).is_differentiable()) continue;
+      for (const std::size_t dims : {1, 2}) {
+        Case<double> c(20, 400, dims, 2, 8);
+        const std::vector<double> w = dims == 1 ? std::vector{2.0} : std::vector{0.8, 1.1};
+        Matrix<double> out(20, 2), gradient(20, 2 * dims);
+        pool_gradient<double>(c.queries, c.keys, c.values, Kernel({shape, 2.5}, w), out.view(), gradient.view(), {});
+        for (std::size_t p = 0; p < dims; ++p) {
+          const double step = 1e-6;
+          std::vector<double> up = w, down = w;
+          up[p] += step;
+          down[p] -= step;
+          const Matrix<double> a = c.pool(Kernel({shape, 2.5}, up)), b = c.pool(Kernel({shape, 2.5}, down));
+          for (std::size_t q = 0; q < 20; ++q)
+            for (std::size_t v = 0; v < 2; ++v)
+              // The triangular kernel has kinks: a key crosses the boundary now and then.
+              EXPECT_NEAR(gradient(q, p * 2 + v), (a(q, v) - b(q, v)) / (2 * step), 2e-5)
+                  << to_string(shape) << " D " << dims << " query " << q;
+        }
       }
     }
+  });
 }
 
-TYPED_TEST(Kernels, HaveTheGradientOfTheirDifferences) {
-  if (sizeof(TypeParam) == 4) GTEST_SKIP() << "differences need double";
-  for (const KernelShape shape : shapes) {
-    if (!KernelProfile(shape).is_differentiable()) continue;
-    for (const std::size_t dims : {1, 2}) {
-      Case<double> c(20, 400, dims, 2, 8);
-      const std::vector<double> w = dims == 1 ? std::vector{2.0} : std::vector{0.8, 1.1};
-      Matrix<double> out(20, 2), gradient(20, 2 * dims);
-      pool_gradient<double>(c.queries, c.keys, c.values, Kernel({shape, 2.5}, w), out.view(), gradient.view(), {});
-      for (std::size_t p = 0; p < dims; ++p) {
-        const double step = 1e-6;
-        std::vector<double> up = w, down = w;
-        up[p] += step;
-        down[p] -= step;
-        const Matrix<double> a = c.pool(Kernel({shape, 2.5}, up)), b = c.pool(Kernel({shape, 2.5}, down));
-        for (std::size_t q = 0; q < 20; ++q)
-          for (std::size_t v = 0; v < 2; ++v)
-            // The triangular kernel has kinks: a key crosses the boundary now and then.
-            EXPECT_NEAR(gradient(q, p * 2 + v), (a(q, v) - b(q, v)) / (2 * step), 2e-5)
-                << to_string(shape) << " D " << dims << " query " << q;
+TEST_P(Kernels, GiveTheSameBitsOnAnyNumberOfThreads) {
+  for_float_and_double([](auto zero) {
+    using T = decltype(zero);
+    for (const KernelShape shape : shapes)
+      for (const int order : {0, 1}) {
+        Case<T> c(300, 5000, 1, 1, 3);
+        c.options.order = order;
+        c.options.threads = 1;
+        const Kernel kernel = Kernel::from_bandwidth(shape, 0.2);
+        const Matrix<T> one = c.pool(kernel);
+        c.options.threads = 4;
+        const Matrix<T> four = c.pool(kernel);
+        for (std::size_t q = 0; q < 300; ++q)
+          ASSERT_EQ(std::memcmp(&one(q, 0), &four(q, 0), sizeof(T)), 0) << to_string(shape);
       }
-    }
-  }
-}
-
-TYPED_TEST(Kernels, GiveTheSameBitsOnAnyNumberOfThreads) {
-  for (const KernelShape shape : shapes)
-    for (const int order : {0, 1}) {
-      Case<TypeParam> c(300, 5000, 1, 1, 3);
-      c.options.order = order;
-      c.options.threads = 1;
-      const Kernel kernel = Kernel::from_bandwidth(shape, 0.2);
-      const Matrix<TypeParam> one = c.pool(kernel);
-      c.options.threads = 4;
-      const Matrix<TypeParam> four = c.pool(kernel);
-      for (std::size_t q = 0; q < 300; ++q)
-        ASSERT_EQ(std::memcmp(&one(q, 0), &four(q, 0), sizeof(TypeParam)), 0) << to_string(shape);
-    }
+  });
 }
 
 TEST(Kernel, RefusesWhatIsNoKernel) {
