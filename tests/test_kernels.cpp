@@ -1,4 +1,5 @@
 // Every smoothing kernel, in every plan that serves it, against the definition in double.
+#include <attnpool/custom_kernel.hpp>
 #include <attnpool/gradient.hpp>
 #include <attnpool/pool.hpp>
 #include <attnpool/reference.hpp>
@@ -263,6 +264,29 @@ TEST(Kernel, RefusesWhatIsNoKernel) {
                std::invalid_argument);
   c.options.algorithm = Algorithm::grid;
   EXPECT_THROW(c.pool(Kernel(KernelShape::cosine, 1.0)), std::invalid_argument);
+}
+
+// A function may be any kernel: here the Gaussian, and one of compact support with its own reach.
+TEST(CustomKernel, IsThatOfTheCaller) {
+  Case<double> c(60, 300, 2, 2, 12);
+  const std::vector<double> w{1.5, 2.0};
+  Matrix<double> out(60, 2);
+  pool_custom<double>(
+      c.queries, c.keys, c.values, w, [](double e) { return std::exp(-e / 2); }, out.view(), c.options);
+  const Matrix<double> gaussian = c.pool(Gaussian(w));
+  for (std::size_t q = 0; q < 60; ++q)
+    for (std::size_t v = 0; v < 2; ++v) EXPECT_NEAR(out(q, v), gaussian(q, v), 1e-12);
+  std::vector<double> halved{0.75, 1.0};  // the biweight kernel at twice the bandwidth
+  const auto wide = [](double e) { return e < 4 ? (1 - e / 4) * (1 - e / 4) : 0.0; };
+  pool_custom<double>(c.queries, c.keys, c.values, w, wide, out.view(), c.options);
+  const Matrix<double> biweight = c.pool(Kernel(KernelShape::biweight, halved));
+  for (std::size_t q = 0; q < 60; ++q) EXPECT_NEAR(out(q, 1), biweight(q, 1), 1e-12);
+  c.options.empty = Empty::error;
+  EXPECT_THROW(pool_custom<double>(
+                   c.queries, c.keys, c.values, w, [](double) { return 0.0; }, out.view(), c.options),
+               std::invalid_argument);
+  c.options.empty = Empty::mean;
+  EXPECT_THROW(pool_custom<double>(c.queries, c.keys, c.values, w, wide, out.view(), c.options), std::invalid_argument);
 }
 
 // fda.usc's matrix of weights, as printed in scikit-fda's tests (points 1 to 5, bandwidth 10).

@@ -3,11 +3,13 @@
 #include <attnpool/algorithm.hpp>
 #include <attnpool/bandwidth_rules.hpp>
 #include <attnpool/bootstrap.hpp>
+#include <attnpool/custom_kernel.hpp>
 #include <attnpool/fit.hpp>
 #include <attnpool/from_string.hpp>
 #include <attnpool/gradient.hpp>
 #include <attnpool/inference.hpp>
 #include <attnpool/isa.hpp>
+#include <attnpool/kernel.hpp>
 #include <attnpool/lowess.hpp>
 #include <attnpool/model.hpp>
 #include <attnpool/options.hpp>
@@ -15,7 +17,6 @@
 #include <attnpool/pool_plan.hpp>
 #include <attnpool/range.hpp>
 #include <attnpool/reference.hpp>
-#include <attnpool/kernel.hpp>
 #include <attnpool/selection.hpp>
 #include <attnpool/state.hpp>
 #include <attnpool/variance.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 #include <attnpool/gradient.hpp>
-#include <attnpool/options.hpp>
 #include <attnpool/kernel.hpp>
+#include <attnpool/options.hpp>
 #include <attnpool/view.hpp>
 #include <memory>
 
@@ -24,8 +24,7 @@ class PoolPlan {
   void pool(In<T> queries, const Kernel& kernel, MatrixView<T> out, const Options& options = {}) const;
 
   /// The loss of predicting each value from the other keys, and (with_gradient) its gradient in w, else empty.
-  LossAndGradient leave_one_out(const Kernel& kernel, Loss loss, bool with_gradient,
-                                const Options& options = {}) const;
+  LossAndGradient leave_one_out(const Kernel& kernel, Loss loss, bool with_gradient, const Options& options = {}) const;
 
  private:
   struct State;

@@ -1,7 +1,7 @@
 #pragma once
 #include <attnpool/gradient.hpp>
-#include <attnpool/options.hpp>
 #include <attnpool/kernel.hpp>
+#include <attnpool/options.hpp>
 #include <attnpool/view.hpp>
 
 /// The textbook functions: one thread, double (long double where stated) inside, two passes, no cleverness and no code

@@ -1,6 +1,6 @@
 #pragma once
-#include <attnpool/options.hpp>
 #include <attnpool/kernel.hpp>
+#include <attnpool/options.hpp>
 #include <attnpool/view.hpp>
 #include <cstddef>
 #include <vector>
