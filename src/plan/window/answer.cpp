@@ -86,8 +86,9 @@ struct Window<T>::Task {
   const bool through = passes_through(request.profile(), request.options.range);
   const bool even = kernel.is_even(), with_sums = layout.reach > 1;
   const bool leaves_out = request.options.range.excludes_self();
-  const bool raw =
-      request.profile().shape == KernelShape::boxcar;  // as in the dense plan: who is in reach does not depend on it
+  // Differences are taken before they are scaled where cells may be many bandwidths wide, and where, as in the dense plan, a
+  // rounding decides who is in reach.
+  const bool raw = layout.reach == 1 || request.profile().shape == KernelShape::boxcar;
   const std::size_t planes = window.planes_, columns = 1 + planes, rows = polynomials.powers() * columns;
 
   void prepare(WindowScratch& s) const {
