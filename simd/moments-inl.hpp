@@ -102,7 +102,7 @@ inline void moment_of(const BlockTask<T>& task, const T* key, const T* queries, 
   constexpr std::size_t N = Lanes<T>::size;
   for (int r = 0; r < R; ++r)
     for (std::size_t i = 0; i < factors.count; ++i) {
-      const std::size_t d = factors.dims[i];
+      const std::size_t d = i < 2 ? factors.dims[i] : 0;  // see MomentFactors
       Lanes<T> delta = load_lanes(queries + d * query_block + r * N) - Lanes<T>(key[d]);
       if constexpr (F == DistanceForm::raw) delta = delta * Lanes<T>(task.scale[d]);
       e[0][r] = i == 0 ? delta : e[0][r] * delta;

@@ -13,10 +13,13 @@ namespace attnpool {
 ///   grid    at most three dimensions: the keys' sums as polynomials on a grid of boxes (fast Gauss transform), in time
 ///           O(Q + K) for every bandwidth. Every query's error is bounded beforehand; a query whose bound exceeds the
 ///           tolerance is answered by the pruned or the dense plan
-/// pruned and grid serve KeyRange::all, first and all_but_self.
-enum class Algorithm { automatic, dense, pruned, grid };
+///   window  one dimension, kernels that are polynomials on each side of the query (boxcar to tricube): sums of keys between
+///           a query and the ends of its bandwidth from moments of cells, in time O(Q + K) for every bandwidth; exact but
+///           for rounding, which every query's sums bound; a query whose bound exceeds the tolerance goes to another plan
+/// pruned, grid and window serve KeyRange::all, first and all_but_self.
+enum class Algorithm { automatic, dense, pruned, grid, window };
 
-/// "auto", "dense", "pruned", "grid".
+/// "auto", "dense", "pruned", "grid", "window".
 const char* to_string(Algorithm algorithm) noexcept;
 
 /// What a call of pool(), pool_gradient() or loss_gradient() did; filled in if Options::report points to one.
@@ -42,7 +45,7 @@ struct Explanation {
   int threads = 1;
   double tolerance = 0;
   std::vector<double> extent;  ///< of the keys, in bandwidths, per dimension
-  std::vector<Cost> costs;     ///< of dense, pruned, grid
+  std::vector<Cost> costs;     ///< of dense, pruned, grid, window
   std::string details;         ///< of the chosen plan, in words
 
   std::string text() const;  ///< All of it in words. For people: the wording is not part of the interface.

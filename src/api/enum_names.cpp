@@ -25,7 +25,8 @@ struct Name {
 constexpr Name<Algorithm> algorithms[] = {{Algorithm::automatic, "auto"},
                                           {Algorithm::dense, "dense"},
                                           {Algorithm::pruned, "pruned"},
-                                          {Algorithm::grid, "grid"}};
+                                          {Algorithm::grid, "grid"},
+                                          {Algorithm::window, "window"}};
 constexpr Name<BootstrapBand> bands[] = {{BootstrapBand::percentile, "percentile"},
                                          {BootstrapBand::basic, "basic"},
                                          {BootstrapBand::normal, "normal"},

@@ -72,6 +72,17 @@ std::string dense_text(const detail::DenseOutline& o, std::size_t dims) {
   return s + "\n";
 }
 
+std::string window_text(const detail::WindowLayout& layout) {
+  using detail::to_string;
+  std::string s = "window: " + to_string(layout.cells) + " cells, " + to_string(layout.reach) +
+                  " a bandwidth; a query meets about " + rounded(layout.visited) + " keys one by one";
+  if (layout.reach > 1)
+    s += ", and those between as sums of " + to_string(layout.whole) + " groups of " + to_string(layout.group) +
+         " cells on either side and of parts of two more";
+  if (layout.trimmed) s += "; some keys lie so far out that queries near them are handed over";
+  return s + "\n";
+}
+
 std::string grid_text(const detail::Resolution& r, bool trimmed) {
   using detail::to_string;
   std::string s = "grid: " + to_string(r.boxes) + " boxes " + to_string(r.width) + " bandwidths wide, " +
@@ -112,6 +123,9 @@ Explanation explain(In<T> queries, In<T> keys, In<T> values, const Kernel& kerne
   switch (e.algorithm) {
     case Algorithm::grid:
       e.details = grid_text(choice.cost.resolution, workspace.region.trimmed);
+      break;
+    case Algorithm::window:
+      e.details = window_text(choice.cost.layout);
       break;
     case Algorithm::pruned:
       e.details =

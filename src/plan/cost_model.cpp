@@ -1,5 +1,7 @@
 #include "plan/cost_model.hpp"
 
+#include <algorithm>
+
 namespace attnpool::detail::cost {
 
 double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size) {
@@ -30,6 +32,13 @@ double grid(const GridWork& w) {
   return 1e-9 * (60e3 + matrices + fetching + w.keys * (10 + 0.4 * registers * w.planes) +
                  w.boxes * w.neighbours * (4 + 0.3 * w.terms * registers * w.planes * w.sets) +
                  w.queries * (8 + w.sets * w.planes * (3 + 0.4 * registers)));
+}
+
+double window(const WindowWork& w) {
+  const double sums = (1 + w.degree) * w.planes, move = w.degree * (1 + w.degree) / 2 * w.planes;
+  return 1e-9 * (60e3 + w.keys * (14 + 0.6 * sums) + w.cells * (20 + 4 * sums + 3 * move) +
+                 w.queries * (25 + 0.7 * w.coefficients * w.planes + w.visited * 0.35 * w.powers * w.planes / 2) +
+                 std::min(w.queries, w.cells) * (40 + 6 * w.visited));
 }
 
 double grid_operations(double queries, double keys) { return 20 * (queries + keys); }

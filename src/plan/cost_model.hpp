@@ -35,6 +35,15 @@ struct GridWork {
 };
 double grid(const GridWork& work);
 
+struct WindowWork {
+  double keys, queries, cells;
+  double visited;  // keys that a query meets one by one
+  double planes;   // 1 + value columns
+  double degree;   // of the power sums
+  double coefficients, powers;
+};
+double window(const WindowWork& work);
+
 // Arithmetic operations of a grid call, to decide on threads.
 double grid_operations(double queries, double keys);
 

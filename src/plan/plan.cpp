@@ -7,6 +7,7 @@
 
 #include "base/threads.hpp"
 #include "base/to_string.hpp"
+#include "plan/choose.hpp"
 #include "plan/cost_model.hpp"
 
 namespace attnpool::detail {
@@ -131,11 +132,48 @@ std::vector<std::uint32_t> carry_out_grid(const PoolRequest<T>& request, Workspa
   return workspace.grid.answer(request, workspace.values, threads, sink);
 }
 
+std::string window_refusal(const RequestKind& kind) {
+  if (kind.dims > 1) return "needs one dimension, got " + to_string(kind.dims);
+  if (kind.custom || KernelPolynomial(kind.profile.shape).c.empty())
+    return std::string("needs a kernel that is a polynomial on each side, boxcar to tricube, got ") +
+           (kind.custom ? "a function" : attnpool::to_string(kind.profile.shape));
+  return refusal_of_range(kind.range);
+}
+
 template <class T>
-constexpr std::array<Plan<T>, 3> table{{
+PlanCost window_cost(const CostInput<T>& in) {
+  PlanCost c{.algorithm = Algorithm::window, .error = std::max(in.tolerance, in.dense_error)};
+  const PoolRequest<T>& request = in.request;
+  if (request.squared || (request.moments != Moments::none && !is_local(request.moments))) {
+    c.problem = "serves predictions, not derivatives or variances";
+    return c;
+  }
+  if (!can_number(request)) return c;
+  const BoundingBox<T>& box = in.workspace.box;
+  c.layout = choose_window(request, in.workspace.region, box.low[0], box.high[0], in.workspace.values.cols);
+  c.possible = c.layout.possible;
+  c.seconds = c.layout.seconds;
+  c.bytes = c.layout.bytes;
+  if (!c.possible) c.problem = "would need too many cells";
+  return c;
+}
+
+template <class T>
+std::vector<std::uint32_t> carry_out_window(const PoolRequest<T>& request, Workspace<T>& workspace,
+                                            const PlanCost& cost, const Sink& sink, const std::vector<std::uint32_t>*) {
+  const int threads = threads_for(
+      request.options.threads,
+      cost::grid_operations(static_cast<double>(request.queries.rows), static_cast<double>(request.keys.rows)));
+  workspace.window.build(request, workspace.values, cost.layout, threads);
+  return workspace.window.answer(request, workspace.values, tolerance_of<T>(request.options), threads, sink);
+}
+
+template <class T>
+constexpr std::array<Plan<T>, 4> table{{
     {Algorithm::dense, [](const RequestKind&) { return std::string(); }, dense_cost<T>, carry_out_dense<T>},
     {Algorithm::pruned, pruned_refusal, pruned_cost<T>, carry_out_pruned<T>},
     {Algorithm::grid, grid_refusal, grid_cost<T>, carry_out_grid<T>},
+    {Algorithm::window, window_refusal, window_cost<T>, carry_out_window<T>},
 }};
 
 }  // namespace

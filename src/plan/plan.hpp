@@ -18,6 +18,7 @@ struct PlanCost {
   double bytes = 0;            // of memory in addition to the caller's
   double error = 0;            // bound that is expected, relative to the range of a value column
   Resolution resolution = {};  // of the grid
+  WindowLayout layout = {};    // of the window plan
   std::string problem = {};    // why the plan is not possible, for a message
 };
 

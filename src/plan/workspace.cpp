@@ -26,6 +26,7 @@ template <class T>
 void Workspace<T>::forget_keys() {
   has_box = has_pruned = false;
   grid.forget();
+  window.forget();
 }
 
 template struct Workspace<float>;

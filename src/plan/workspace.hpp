@@ -3,6 +3,7 @@
 #include "plan/dense.hpp"
 #include "plan/grid/grid.hpp"
 #include "plan/pruned.hpp"
+#include "plan/window/window.hpp"
 
 namespace attnpool::detail {
 
@@ -20,6 +21,7 @@ struct Workspace {
   Region region;
   PrunedWorkspace<T> pruned;
   Grid<T> grid;
+  Window<T> window;
   bool has_box = false, has_pruned = false;
 
   // Computes box and region unless they are those of the request's keys. Throws std::invalid_argument if a key is not

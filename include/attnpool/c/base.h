@@ -77,13 +77,15 @@ enum attnpool_range {
   ATTNPOOL_RANGE_ALL_BUT_SELF = 4  ///< every key but i + range_offset: leave-one-out
 };
 
-/// How a call is carried out; all plans give the same answer within the tolerance. PRUNED and GRID serve the ranges ALL,
-/// FIRST and ALL_BUT_SELF; GRID at most three dimensions.
+/// How a call is carried out; all plans give the same answer within the tolerance. PRUNED, GRID and
+/// WINDOW serve the ranges ALL, FIRST and ALL_BUT_SELF; GRID at most three dimensions, WINDOW one and the kernels from BOXCAR to
+/// TRICUBE.
 enum attnpool_algorithm {
   ATTNPOOL_ALGORITHM_AUTOMATIC = 0,
   ATTNPOOL_ALGORITHM_DENSE = 1,
   ATTNPOOL_ALGORITHM_PRUNED = 2,
-  ATTNPOOL_ALGORITHM_GRID = 3
+  ATTNPOOL_ALGORITHM_GRID = 3,
+  ATTNPOOL_ALGORITHM_WINDOW = 4
 };
 
 /// What a call of attnpool_pool_*, attnpool_pool_gradient_* or attnpool_loss_gradient_* did.
