@@ -23,6 +23,7 @@ using detail::MomentFactors;
 using detail::Moments;
 using detail::most_terms;
 using detail::parameter_count;
+using detail::planes_row;
 using detail::query_block;
 using detail::RowTask;
 using detail::SpreadTask;
@@ -102,7 +103,7 @@ constexpr detail::Routines<T> routines() {
 
 extern const detail::RoutineTable table;
 constinit const detail::RoutineTable table = {
-    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung};
+    routines<float>(), routines<double>(), {spread, translate, evaluate, evaluate_planes}, ladder, rung};
 #endif
 
 }  // namespace attnpool::ATTNPOOL_ISA
