@@ -206,6 +206,37 @@ inline void evaluate_rows(const EvaluateTask& task) {
   }
 }
 
+// By Horner's rule, four queries at a time to hide the latency of their chains.
+inline void evaluate_planes(const EvaluateTask& task) noexcept {
+  constexpr std::size_t queries = 4;
+  const CellShape& shape = task.shape;
+  const std::size_t row = planes_row(shape.planes);
+  for (std::size_t first = 0; first < task.count; first += queries) {
+    const std::size_t here = task.count - first < queries ? task.count - first : queries;
+    const double* cells[queries];
+    Wide t[queries];
+    for (std::size_t j = 0; j < queries; ++j) {
+      const std::size_t q = first + (j < here ? j : 0);
+      cells[j] = task.cells + task.cell[q] * shape.terms * row;
+      t[j] = Wide(task.points[q]);
+    }
+    for (std::size_t plane = 0; plane < shape.planes; plane += wide) {
+      Wide sum[queries];
+      const std::size_t last = (shape.terms - 1) * row + plane;
+      for (std::size_t j = 0; j < queries; ++j) sum[j] = load_lanes(cells[j] + last);
+      for (std::size_t at = last; at >= row;) {
+        at -= row;
+        for (std::size_t j = 0; j < queries; ++j) sum[j] = fma(sum[j], t[j], load_lanes(cells[j] + at));
+      }
+      double lanes[queries][wide];
+      for (std::size_t j = 0; j < queries; ++j) store_lanes(lanes[j], sum[j]);
+      const std::size_t planes = shape.planes - plane < wide ? shape.planes - plane : wide;
+      for (std::size_t p = 0; p < planes; ++p)
+        for (std::size_t j = 0; j < here; ++j) task.sums[(plane + p) * query_block + first + j] = lanes[j][p];
+    }
+  }
+}
+
 // A row is 8 or 16 doubles.
 inline constexpr int narrow_row = grid_lanes / wide, broad_row = 2 * grid_lanes / wide;
 

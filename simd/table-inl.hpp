@@ -27,6 +27,7 @@ using detail::MomentFactors;
 using detail::Moments;
 using detail::most_terms;
 using detail::parameter_count;
+using detail::planes_row;
 using detail::query_block;
 using detail::RowTask;
 using detail::SpreadTask;
@@ -108,7 +109,7 @@ constexpr detail::Routines<T> routines() {
 
 extern const detail::RoutineTable table;
 constinit const detail::RoutineTable table = {
-    routines<float>(), routines<double>(), {spread, translate, evaluate}, ladder, rung, lowess_pairs, lowess_block};
+    routines<float>(), routines<double>(), {spread, translate, evaluate, evaluate_planes}, ladder, rung, lowess_pairs, lowess_block};
 #endif
 
 }  // namespace attnpool::ATTNPOOL_ISA

@@ -172,10 +172,17 @@ struct EvaluateTask {
   double* sums;          // [planes][query_block]
 };
 
+// The same in one dimension for three planes or more. Lanes are planes, so nothing is added across lanes: cells are
+// [terms][planes_row(planes)], coefficients of one power side by side.
+[[gnu::always_inline]] inline std::size_t planes_row(std::size_t planes) {
+  return (planes + grid_lanes - 1) / grid_lanes * grid_lanes;
+}
+
 struct GridRoutines {
   void (*spread)(const SpreadTask&) noexcept;
   void (*translate)(const TranslateTask&) noexcept;
   void (*evaluate)(const EvaluateTask&) noexcept;
+  void (*evaluate_planes)(const EvaluateTask&) noexcept;
 };
 
 // One-dimensional keys in ascending order near a block of ladder_lanes queries, which are keys themselves. With e the smaller of

@@ -1,8 +1,10 @@
 // Local lines on the grid: within the bound of each query, which is within the tolerance, wherever queries and keys lie.
+#include <attnpool/isa.hpp>
 #include <attnpool/pool.hpp>
 #include <attnpool/reference.hpp>
 #include <cmath>
 #include <iostream>
+#include <map>
 
 #include "buffers.hpp"
 #include "inputs.hpp"
@@ -107,6 +109,23 @@ TYPED_TEST(GridLines, ServeEveryTolerance) {
       if (tolerance < 1e-10) continue;
       EXPECT_LT(this->report.fallback_queries, this->queries.rows() / 4) << dims << " " << tolerance;
     }
+}
+
+// Lanes are planes or powers; either way a sum is the same sequence of operations whatever the register width.
+TYPED_TEST(GridLines, HoldOnEveryInstructionSet) {
+  for (const std::size_t dims : {1, 2}) {
+    this->make(70, 500, dims);  // a block of queries and a part of one
+    this->options.tolerance = 1e-5;
+    std::map<bool, Matrix<TypeParam>> of;  // with fused multiply-adds or without
+    for (const Isa isa : supported_isas()) {
+      const ScopedIsa scoped(isa);
+      this->check(Gaussian(6), to_string(isa));
+      Matrix<TypeParam> out(70, 2);
+      pool<TypeParam>(this->queries, this->keys, this->values, Gaussian(6), out.view(), this->options);
+      const bool fused = isa != Isa::scalar && isa != Isa::sse2;
+      EXPECT_TRUE(same_bits(of.try_emplace(fused, out).first->second, out)) << to_string(isa) << " D " << dims;
+    }
+  }
 }
 
 TYPED_TEST(GridLines, LeaveOwnKeysOutAndWeighKeys) {

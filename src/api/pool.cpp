@@ -86,17 +86,32 @@ class PoolSink {
   }
 
   void write_polynomials(const detail::QuerySums& q) {
+    if (request_.moments == detail::Moments::line && request_.keys.cols == 1 && !q.origin) return write_lines(q);
     for (std::size_t i = 0; i < q.count; ++i) {
       const detail::LocalPolynomial fit = polynomial(q, i);
       const std::size_t query = q.query(i);
       for (std::size_t v = 0; v < out_.cols; ++v) {
-        double value = values_.middle[v] + values_.unit[v] * fit.value(v);
-        if (!values_.all_finite() && q.weight(0, i) > 0)
-          if (const double irregular = values_.irregular(request_.options.range, query, v); irregular != 0)
-            value = irregular;
-        out_(query, v) = static_cast<T>(value);
+        const double value = values_.middle[v] + values_.unit[v] * fit.value(v);
+        out_(query, v) = static_cast<T>(values_.all_finite() ? value : with_irregular(q, i, v, value));
       }
     }
+  }
+
+  void write_lines(const detail::QuerySums& q) {
+    double value[detail::query_block];
+    for (std::size_t v = 0; v < out_.cols; ++v) {
+      detail::local_lines(q, v, value);
+      const double middle = values_.middle[v], unit = values_.unit[v];
+      for (std::size_t i = 0; i < q.count; ++i) value[i] = middle + unit * value[i];
+      for (std::size_t i = 0; i < q.count && !values_.all_finite(); ++i) value[i] = with_irregular(q, i, v, value[i]);
+      for (std::size_t i = 0; i < q.count; ++i) out_(q.query(i), v) = static_cast<T>(value[i]);
+    }
+  }
+
+  double with_irregular(const detail::QuerySums& q, std::size_t i, std::size_t v, double value) const {
+    if (!(q.weight(0, i) > 0)) return value;
+    const double irregular = values_.irregular(request_.options.range, q.query(i), v);
+    return irregular != 0 ? irregular : value;
   }
 
   // The bound of the means; a local polynomial gives keys weights of either sign and loses digits to its conditioning.

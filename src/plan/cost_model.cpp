@@ -8,8 +8,11 @@ double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::s
   const bool single = element_size == 4;
   const double lanes = 32 / static_cast<double>(element_size);
   const double columns = planes == 1 ? 2 : 4 + 1.2 * static_cast<double>(planes);
+  // Moments of local planes are summed one by one: 13 operations each in place of 2 with one column (measured with AVX2 at 4,000 x
+  // 4,000 in two and three dimensions).
+  const double of_moment = dims > 1 && parameters > 2 * dims ? columns + 11 : columns;
   const double operations =
-      (single ? 11 : 16) + 2 * static_cast<double>(dims) + columns * (1 + static_cast<double>(parameters));
+      (single ? 11 : 16) + 2 * static_cast<double>(dims) + columns + of_moment * static_cast<double>(parameters);
   return operations * 0.12e-9 / lanes * 0.7;
 }
 

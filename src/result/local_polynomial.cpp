@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace attnpool::detail {
@@ -98,6 +99,20 @@ double LocalPolynomial::own_factor() const {
   double factor = 1;
   for (std::size_t i = 0; i < terms_; ++i) factor += centred[i] * b[i];
   return factor;
+}
+
+void local_lines(const QuerySums& q, std::size_t v, double* answers) {
+  const std::size_t plane = q.stride, set = q.columns * plane;
+  const double *weights = q.sums + q.first_column * plane, *values = weights + (1 + v) * plane;
+  for (std::size_t i = 0; i < q.count; ++i) {
+    const double per_weight = 1 / weights[i];
+    const double first = weights[set + i] * per_weight, mean = values[i] * per_weight;
+    const double variance = weights[2 * set + i] * per_weight - first * first;
+    const double covariance = values[set + i] * per_weight - first * mean;
+    // Dividing by infinity leaves the mean, without a branch, so that the compiler vectorises.
+    const double divisor = variance > 0 ? variance : std::numeric_limits<double>::infinity();
+    answers[i] = mean - first * (covariance / divisor);
+  }
 }
 
 }  // namespace attnpool::detail

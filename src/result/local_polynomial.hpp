@@ -43,4 +43,7 @@ class LocalPolynomial {
   void solve(const double* covariance, double* b) const;
 };
 
+// The same of local lines in one dimension, for all lanes of q whose moments count from the query: answers [count] of column v.
+void local_lines(const QuerySums& q, std::size_t v, double* answers);
+
 }  // namespace attnpool::detail

@@ -52,8 +52,8 @@ std::vector<std::uint32_t> Grid<T>::answer_in(const PoolRequest<T>& request, con
                                               const Sink& sink) const {
   const std::size_t queries = request.queries.rows, blocks = (queries + query_block - 1) / query_block;
   std::vector<AlignedVector<double>> scratch(static_cast<std::size_t>(threads));
-  for (auto& s : scratch) s.resize(sets_.size() * shape_.planes * query_block);
-  const bool in_order = boxes_.count * box_size() * sets_.size() > cached && queries > boxes_.count / 8;
+  for (auto& s : scratch) s.resize(set_count_ * shape_.planes * query_block);
+  const bool in_order = boxes_.count * box_size() * set_count_ > cached && queries > boxes_.count / 8;
   const SortedPoints sorted = in_order ? sort_by_box<D>(boxes_, request.queries, threads) : SortedPoints{};
   std::vector<char> unanswered(queries, 0);
   parallel_for((blocks + blocks_per_task - 1) / blocks_per_task, threads, request.options.progress,
@@ -83,13 +83,15 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
   Located<D> at;
   for (std::size_t i = 0; i < count; ++i) at.locate(i, boxes_, request.queries.row(query(i)));
   bool* const keep = at.inside;
-  for (std::size_t set = 0; set < sets_.size(); ++set)
-    active_table().grid.evaluate({.shape = shape_,
-                                  .cells = sets_[set].data(),
-                                  .cell = at.cell,
-                                  .points = at.points,
-                                  .count = count,
-                                  .sums = sums + set * columns * query_block});
+  CellShape all_sets = shape_;
+  all_sets.planes *= set_count_;
+  const GridRoutines& routines = active_table().grid;
+  (lanes_are_planes() ? routines.evaluate_planes : routines.evaluate)({.shape = all_sets,
+                                                                       .cells = cells_.data(),
+                                                                       .cell = at.cell,
+                                                                       .points = at.points,
+                                                                       .count = count,
+                                                                       .sums = sums});
   if (request.options.range.excludes_self()) remove_own(request, values, order, first, count, sums);
   const bool lines = built_.moments == Moments::line;
   if (lines) clear_idle(count, sums);
@@ -100,8 +102,9 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (lines) {
-      bounds[i] += rounding * (1 + size[i]);
-      keep[i] &= bounds[i] > 0 && bounds[i] <= built_.tolerance;
+      const double with_rounding = bounds[i] + rounding * (1 + size[i]);
+      keep[i] &= sums[i] > 0 && bounds[i] > 0 && with_rounding <= built_.tolerance;
+      bounds[i] = with_rounding;
     } else {
       keep[i] &= bounds[i] > 0 && bounds[i] <= (built_.tolerance - rounding) * sums[i];
       if (with_bounds) bounds[i] = bounds[i] / sums[i] + rounding;  // a division that most callers do not need
@@ -128,14 +131,14 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
               .bounds = with_bounds ? bounds : nullptr,
               .bounds_are_of_lines = lines};
   std::uint32_t kept_order[query_block];
-  if (kept < count) keep_lanes(q, keep, sums, sets_.size() * columns, with_bounds ? bounds : nullptr, kept_order);
+  if (kept < count) keep_lanes(q, keep, sums, set_count_ * columns, with_bounds ? bounds : nullptr, kept_order);
   if (kept > 0) sink(q);
 }
 
 // Moments along a dimension of no influence are 0, but interpolation leaves them its error.
 template <class T>
 void Grid<T>::clear_idle(std::size_t count, double* sums) const {
-  for (std::size_t p = 0; p + 1 < sets_.size(); ++p) {
+  for (std::size_t p = 0; p + 1 < set_count_; ++p) {
     const MomentFactors factors = factors_of(built_.moments, p, shape_.dims);
     if (boxes_.axes[factors.dims[0]].scale > 0 && boxes_.axes[factors.dims[1]].scale > 0) continue;
     for (std::size_t plane = 0; plane < shape_.planes; ++plane)
@@ -171,7 +174,7 @@ bool Grid<T>::is_near_a_stray(const T* query) const {
 template <class T>
 void Grid<T>::remove_own(const PoolRequest<T>& request, const ScaledValues<T>& values, const std::uint32_t* order,
                          std::size_t first, std::size_t count, double* sums) const {
-  std::vector<double> factors(shape_.planes);
+  std::vector<double> of_key(shape_.planes);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t q = order ? order[i] : first + i, k = request.options.range.excluded(q, request.keys.rows);
     if (k == KeyRange::none) continue;
@@ -188,12 +191,12 @@ void Grid<T>::remove_own(const PoolRequest<T>& request, const ScaledValues<T>& v
       const MomentFactors of_moment = factors_of(built_.moments, p, shape_.dims);
       return deltas[of_moment.dims[0]] * (of_moment.count == 1 ? 1 : deltas[of_moment.dims[1]]);
     };
-    values.factors(k, factors.data());
-    for (std::size_t set = 0; set < sets_.size(); ++set) {
+    values.factors(k, of_key.data());
+    for (std::size_t set = 0; set < set_count_; ++set) {
       const double times = own * (set == 0 ? 1 : moment(set - 1));
       if (times == 0) continue;
       for (std::size_t p = 0; p < shape_.planes; ++p)
-        sums[(set * shape_.planes + p) * query_block + i] -= times * factors[p];
+        sums[(set * shape_.planes + p) * query_block + i] -= times * of_key[p];
     }
   }
 }

@@ -63,6 +63,7 @@ class Grid {
   void spread_by_box(MatrixView<const T> keys, const ScaledValues<T>& values, int threads);
 
   void translate(int threads);
+  void merge_sets(int threads);
   void translate_along(std::size_t dim, std::size_t stride, int threads);
 
   template <std::size_t D>
@@ -76,6 +77,7 @@ class Grid {
   void remove_own(const PoolRequest<T>& request, const ScaledValues<T>& values, const std::uint32_t* order,
                   std::size_t first, std::size_t count, double* sums) const;
 
+  bool lanes_are_planes() const { return shape_.dims == 1 && set_count_ > 1; }
   // Doubles of one box in one set of sums.
   std::size_t box_size() const { return shape_.planes * shape_.rows * shape_.row; }
 
@@ -87,8 +89,12 @@ class Grid {
   Certificate certificate_;
   double longest_sum_ = 0;                   // keys that are added up one by one
   std::vector<unsigned char> occupied_;      // [boxes]
-  std::vector<AlignedVector<double>> sets_;  // [1 + parameters][boxes][planes][rows][row]
-  std::vector<double> near_;                 // [boxes]
+  std::vector<AlignedVector<double>> sets_;  // while building, [1 + parameters][boxes][planes][rows][row]
+  std::size_t set_count_ = 1;                // 1 + parameters
+  // [boxes][1 + parameters][planes][rows][row], so that a query reads one run of memory; or, for moments in one dimension,
+  // [boxes][terms][planes_row((1 + parameters) planes)].
+  AlignedVector<double> cells_;
+  std::vector<double> near_;  // [boxes]
 };
 
 }  // namespace attnpool::detail

@@ -9,38 +9,48 @@
 namespace attnpool::detail {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double none = -1;
 
-// The answer's own arithmetic (LocalPolynomial) and that of the bound move M and t by a few roundings of sqrt(M_ii M_jj) for
-// each step of the factorisation. With r_i at least sqrt(M_ii / M_00) they count as 16 roundings of M_00 a step.
+// The answer's own arithmetic (LocalPolynomial) and that of the bound move M_ij and t_i by a few roundings of sqrt(M_ii M_jj) for
+// each step of the factorisation. That is no more than 16 roundings a step of the largest M_ii / r_i^2, times r_i r_j.
 double roundings(std::size_t terms) {
   return 16 * static_cast<double>(terms) * std::numeric_limits<double>::epsilon() / 2;
 }
 
-// Since e k includes those roundings, the inverse is known to 5 % where e k is at most this.
-constexpr double most_change = 0.125, reserve = 1.1;
+// Since e k includes those roundings, the inverse is known to 5 % where e k is at most 1/8. Below that 1 / (1 - 8 e k) bounds
+// 1 / (1 - e k), which costs nothing where e k is as small as the tolerance; above, the bound is negative, without a branch.
+constexpr double reserve = 1.1;
 
 double bound_of(double error, double row, double change, double beta) {
-  return change <= most_change ? reserve * error * row * (1 + beta) / (1 - change) : infinity;
+  return reserve * error * row * (1 + beta) / (1 - 8 * change);
 }
 
-// In one dimension det (M^-1) = (S2, -S1; -S1, S0).
-void bound_lines_1d(const LineSums& lines, double ratio, const double* errors, double* bounds, double* size) {
-  const std::size_t set = lines.planes * query_block;
-  for (std::size_t i = 0; i < lines.count; ++i) {
-    const double *s = lines.sums + i, s0 = s[0], s1 = s[set], s2 = s[2 * set];
-    const double scale = 1 / (s0 * s2 - s1 * s1), r = std::max(ratio, std::sqrt(s2 / s0));
-    const double error = errors[i] + roundings(2) * s0;
-    const double change = error * (s2 + r * (2 * std::abs(s1) + r * s0)) * scale;
-    double beta = 0, largest = 0;
-    for (std::size_t v = 1; v < lines.planes; ++v) {
-      const double t0 = s[v * query_block], t1 = s[set + v * query_block];
-      const double value = std::abs(s2 * t0 - s1 * t1);
-      largest = std::max(largest, value);
-      beta = std::max(beta, value + r * std::abs(s0 * t1 - s1 * t0));
+// In one dimension det (M^-1) = (S2, -S1; -S1, S0). Without branches, for the compiler to vectorise: where det <= 0 the bound is
+// not positive either, or infinite.
+void bound_lines_1d(const LineSums& lines, double r, const double* errors, double* bounds, double* size) {
+  const std::size_t set = lines.planes * query_block, count = lines.count;
+  const double of_squares = 1 / (r * r), per_weight = roundings(2);
+  const double *sum0 = lines.sums, *sum1 = sum0 + set, *sum2 = sum1 + set;
+  double scale[query_block], beta[query_block];
+  for (std::size_t i = 0; i < count; ++i) {
+    scale[i] = 1 / (sum0[i] * sum2[i] - sum1[i] * sum1[i]);
+    beta[i] = size[i] = 0;
+  }
+  for (std::size_t v = 1; v < lines.planes; ++v) {
+    const double *value0 = sum0 + v * query_block, *value1 = sum1 + v * query_block;
+    for (std::size_t i = 0; i < count; ++i) {
+      const double value = std::abs(sum2[i] * value0[i] - sum1[i] * value1[i]) * scale[i];
+      const double slope = std::abs(sum0[i] * value1[i] - sum1[i] * value0[i]) * scale[i];
+      const double both = value + r * slope;
+      size[i] = size[i] < value ? value : size[i];
+      beta[i] = beta[i] < both ? both : beta[i];
     }
-    size[i] = largest * scale;
-    bounds[i] = s0 > 0 && scale > 0 ? bound_of(error, (s2 + r * std::abs(s1)) * scale, change, beta * scale) : infinity;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const double scaled = sum2[i] * of_squares, first = r * std::abs(sum1[i]);
+    const double error = errors[i] + per_weight * (sum0[i] < scaled ? scaled : sum0[i]);
+    const double row = sum2[i] + first, change = error * (row + first + r * r * sum0[i]) * scale[i];
+    bounds[i] = bound_of(error, row * scale[i], change, beta[i]);
   }
 }
 
@@ -65,8 +75,8 @@ bool invert(double m[most][most], std::size_t n) {
 
 // Of one query. Terms are 1 and delta of the dimensions that count.
 struct Line {
-  double m[most][most], r[most];
-  std::size_t set[most], terms = 1;  // the set of sums of each term
+  double m[most][most], r[most], largest;  // of m[i][i] / r[i]^2
+  std::size_t set[most], terms = 1;        // the set of sums of each term
 
   Line(const LineSums& lines, const double* sums, double ratio) : set{} {
     const std::size_t stride = lines.planes * query_block;
@@ -76,7 +86,7 @@ struct Line {
         dim[terms] = d;
         set[terms++] = 1 + d;
       }
-    m[0][0] = sums[0];
+    m[0][0] = largest = sums[0];
     r[0] = 1;
     for (std::size_t i = 1; i < terms; ++i) {
       m[i][0] = m[0][i] = sums[set[i] * stride];
@@ -85,7 +95,8 @@ struct Line {
         const std::size_t a = dim[i], pair = a * lines.dims - a * (a + 1) / 2 + dim[j];
         m[i][j] = m[j][i] = sums[(1 + lines.dims + pair) * stride];
       }
-      r[i] = std::max(ratio, std::sqrt(m[i][i] / m[0][0]));
+      r[i] = ratio;
+      largest = std::max(largest, m[i][i] / (ratio * ratio));
     }
   }
 
@@ -98,9 +109,9 @@ struct Line {
 
 double bound_line(const LineSums& lines, const double* sums, double ratio, double error, double& size) {
   Line line(lines, sums, ratio);
-  error += roundings(line.terms) * sums[0];
+  error += roundings(line.terms) * line.largest;
   size = 0;
-  if (!invert(line.m, line.terms)) return infinity;
+  if (!invert(line.m, line.terms)) return none;
   double change = 0, beta = 0;
   for (std::size_t i = 0; i < line.terms; ++i) change += error * line.r[i] * line.product(line.m[i]);
   for (std::size_t v = 1; v < lines.planes; ++v) {

@@ -20,8 +20,8 @@ struct LineSums {
   const bool* counts;  // [dims]: whether the dimension has any influence
 };
 
-// errors [count]: e of the sums of weights; ratio: r of the first moments; bounds [count]: of the answer, infinite or NaN if there
-// is none; size [count]: the largest |beta~_0|. errors and bounds may be the same.
+// errors [count]: e of the sums of weights; ratio: r of the first moments; bounds [count]: of the answer, not positive
+// (or infinite or NaN) if there is none, for sums of weights > 0; size [count]: the largest |beta~_0|. errors and bounds may be the same.
 void bound_lines(const LineSums& lines, double ratio, const double* errors, double* bounds, double* size);
 
 }  // namespace attnpool::detail

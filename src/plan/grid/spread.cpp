@@ -7,9 +7,15 @@
 namespace attnpool::detail {
 namespace {
 
-// Keys that spread_as_they_come() adds up one by one, and the doubles of moments that keep adding up its parts cheap. A line's
-// bound counts roundings up to ten times as much, so it has shorter sums.
-std::size_t part_keys(Moments moments) { return moments == Moments::line ? 1024 : 8192; }
+// Keys that spread_as_they_come() adds up one by one, and the doubles of moments that keep adding up its parts cheap. The rounding of
+// such a sum must keep the tolerance though all keys lie in one box: it counts four times in a mean, 32 times in a line at a
+// boundary. 0: none does.
+std::size_t part_keys(Moments moments, double tolerance) {
+  constexpr double u = std::numeric_limits<double>::epsilon() / 2;
+  const bool line = moments == Moments::line;
+  if (8192 * (line ? 32 : 4) * u <= tolerance) return 8192;
+  return line && 1024 * 32 * u <= tolerance ? 1024 : 0;
+}
 constexpr std::size_t few_moments = 16384;
 
 }  // namespace
@@ -21,10 +27,7 @@ void Grid<T>::spread(MatrixView<const T> keys, const ScaledValues<T>& values, in
   sets_[0].resize(boxes_.count * box_size());
   occupied_.assign(boxes_.count, 0);
   if constexpr (D == 1) {
-    // In the worst case all keys of a part lie in one box; the rounding error of that sum must keep the tolerance.
-    constexpr double u = std::numeric_limits<double>::epsilon() / 2;
-    if (boxes_.count * box_size() <= few_moments &&
-        static_cast<double>(part_keys(Moments::none)) * 4 * u <= built_.tolerance)
+    if (boxes_.count * box_size() <= few_moments && part_keys(built_.moments, built_.tolerance) > 0)
       return spread_as_they_come(keys, values, threads);
   }
   spread_by_box<D>(keys, values, threads);
@@ -35,7 +38,8 @@ void Grid<T>::spread(MatrixView<const T> keys, const ScaledValues<T>& values, in
 template <class T>
 void Grid<T>::spread_as_they_come(MatrixView<const T> keys, const ScaledValues<T>& values, int threads) {
   const std::size_t size = boxes_.count * box_size(), point = 1 + shape_.planes;
-  const std::size_t per_part = part_keys(built_.moments), parts = (keys.rows + per_part - 1) / per_part;
+  const std::size_t per_part = part_keys(built_.moments, built_.tolerance),
+                    parts = (keys.rows + per_part - 1) / per_part;
   const GridRoutines& routines = active_table().grid;
   std::uint32_t fullest = 0;
   std::fill(sets_[0].begin(), sets_[0].end(), 0.0);

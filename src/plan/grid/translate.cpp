@@ -84,6 +84,37 @@ void Grid<T>::translate(int threads) {
     stride /= boxes_.axes[d].boxes;
     translate_along(d, stride, threads);
   }
+  merge_sets(threads);
+}
+
+// Puts the sets of a box side by side.
+template <class T>
+void Grid<T>::merge_sets(int threads) {
+  const std::size_t size = box_size(), planes = shape_.planes;
+  set_count_ = sets_.size();
+  const bool by_term = lanes_are_planes();
+  const std::size_t row = planes_row(set_count_ * planes), merged = by_term ? shape_.terms * row : set_count_ * size;
+  const auto merge = [&](std::size_t cell) {
+    double* to = cells_.data() + cell * merged;
+    if (by_term) std::fill_n(to, merged, 0.0);
+    for (std::size_t set = 0; set < set_count_; ++set) {
+      const double* from = sets_[set].data() + cell * size;
+      if (!by_term) std::copy_n(from, size, to + set * size);
+      for (std::size_t p = 0; by_term && p < planes; ++p)
+        for (std::size_t i = 0; i < shape_.terms; ++i) to[i * row + set * planes + p] = from[p * shape_.row + i];
+    }
+  };
+  if (set_count_ == 1) {
+    cells_ = std::move(sets_[0]);
+  } else {
+    cells_.resize(boxes_.count * merged);
+    constexpr std::size_t per_task = 64;
+    parallel_for((boxes_.count + per_task - 1) / per_task, threads, {}, [&](std::size_t task, int) {
+      for (std::size_t cell = task * per_task; cell < std::min(boxes_.count, (task + 1) * per_task); ++cell)
+        merge(cell);
+    });
+  }
+  sets_.clear();
 }
 
 template void Grid<float>::translate(int);
