@@ -16,6 +16,8 @@ constexpr KernelShape shapes[] = {KernelShape::gaussian,          KernelShape::b
                                   KernelShape::tricube,           KernelShape::cosine,   KernelShape::laplace,
                                   KernelShape::rational_quadratic};
 
+bool is_polynomial(KernelShape shape) { return KernelShape::boxcar <= shape && shape <= KernelShape::tricube; }
+
 template <class T>
 struct Case {
   Matrix<T> queries, keys, values;
@@ -87,7 +89,8 @@ TYPED_TEST(Kernels, OfEveryShapeAgreeWithTheirDefinition) {
     for (const bool product : {false, true})
       for (const std::size_t dims : {1, 2, 3, 5})
         for (const std::size_t cols : {1, 2, 5})
-          for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned}) {
+          for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::window}) {
+            if (algorithm == Algorithm::window && !(dims == 1 && is_polynomial(shape))) continue;
             Case<TypeParam> c(150, scaled(700, 200), dims, cols, dims + cols);
             c.options.algorithm = algorithm;
             const double h = dims == 1 ? 0.3 : dims == 2 ? 0.8 : 2;
@@ -156,7 +159,8 @@ TYPED_TEST(Kernels, DoNotCountKeysOnTheBoundary) {
 
 TYPED_TEST(Kernels, WithoutAKeyInReachAnswerAsAsked) {
   for (const std::size_t dims : {1, 2})
-    for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned}) {
+    for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::window}) {
+      if (algorithm == Algorithm::window && dims > 1) continue;
       Case<TypeParam> c(3, 300, dims, 1, 6);
       c.options.algorithm = algorithm;
       for (std::size_t d = 0; d < dims; ++d) {
