@@ -18,6 +18,8 @@ constexpr KernelShape shapes[] = {KernelShape::gaussian,          KernelShape::b
                                   KernelShape::tricube,           KernelShape::cosine,   KernelShape::laplace,
                                   KernelShape::rational_quadratic};
 
+bool is_polynomial(KernelShape shape) { return KernelShape::boxcar <= shape && shape <= KernelShape::tricube; }
+
 template <class T>
 struct Case {
   Matrix<T> queries, keys, values;
@@ -91,8 +93,9 @@ TEST_P(Kernels, OfEveryShapeAgreeWithTheirDefinition) {
     for (const KernelShape shape : shapes)
       for (const Size size : {Size{1, 1}, Size{1, 2}, Size{1, 5}, Size{2, 1}, Size{3, 2}, Size{5, 1}})
         for (const bool product : {false, true})
-          for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned}) {
+          for (const Algorithm algorithm : {Algorithm::dense, Algorithm::pruned, Algorithm::window}) {
             if (product && size.dims == 1) continue;
+            if (algorithm == Algorithm::window && !(size.dims == 1 && is_polynomial(shape))) continue;
             Case<T> c(100, scaled(500, 200), size.dims, size.cols, size.dims + size.cols);
             c.options.algorithm = algorithm;
             const double h = size.dims == 1 ? 0.3 : size.dims == 2 ? 0.8 : 2;

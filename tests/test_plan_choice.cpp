@@ -27,7 +27,7 @@ TEST(Plan, IsChosenByCost) {
   const Explanation e = explain<double>(problem.queries, problem.keys, problem.values, problem.score, problem.options);
   EXPECT_TRUE(e.forced);
   EXPECT_EQ(e.algorithm, Algorithm::pruned);
-  EXPECT_EQ(e.costs.size(), 3u);
+  EXPECT_EQ(e.costs.size(), 4u);
   EXPECT_EQ(e.extent.size(), 8u);
   EXPECT_NE(e.text().find("pruned, as asked"), std::string::npos) << e.text();
 }

@@ -21,7 +21,7 @@ key_range
 key_weights
     ``[..., K]``, >= 0: multiply the kernel. A key of weight 0 is not seen.
 algorithm
-    "auto" (by predicted cost), "dense", "pruned" or "grid"; ``explain`` tells. Only "grid" approximates: within
+    "auto" (by predicted cost), "dense", "pruned", "grid" or "window"; ``explain`` tells. Only "grid" approximates: within
     ``tolerance`` of the range of a value column, by default 1e-11, and 1e-6 in float32.
 out
     of the result's exact shape and dtype, any strides; it must not overlap an input.

@@ -89,7 +89,7 @@ def test_what_has_no_answer_is_said():
     [
         ({"variance": "hc4"}, "variance: must be one of hc0, hc1, hc2, hc3, local, got 'hc4'"),
         ({"level": 1.0}, "level: must be between 0 and 1, got 1"),
-        ({"algorithm": "fast"}, "algorithm: must be one of auto, dense, pruned, grid, got 'fast'"),
+        ({"algorithm": "fast"}, "algorithm: must be one of auto, dense, pruned, grid, window, got 'fast'"),
         ({"tolerance": 0}, "tolerance: must be from 1e-12 to 0.1, or None for the default, got 0"),
         ({"values": [1.0, np.nan, 2.0]}, r"values\[1,0\]: must be finite, got nan"),
         ({"keys": [1.0], "values": [1.0]}, "keys: inference needs at least two rows of positive weight, got 1"),

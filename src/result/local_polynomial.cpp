@@ -16,7 +16,10 @@ LocalPolynomial::LocalPolynomial(const QuerySums& q, std::size_t lane, Moments m
              : moments == Moments::parabola ? 2
                                             : dims),
       total_(q.weight(0, lane)) {
-  for (std::size_t i = 0; i < terms_; ++i) mean_[i] = q.weight(1 + i, lane) / total_;
+  for (std::size_t i = 0; i < terms_; ++i) {
+    mean_[i] = q.weight(1 + i, lane) / total_;
+    at_query_[i] = 0;
+  }
   if (to_query) {
     // delta of the query itself is 0, which is -to_query counted from the origin.
     for (std::size_t i = 0; i < terms_; ++i)
@@ -78,7 +81,7 @@ void LocalPolynomial::solve(const double* covariance, double* b) const {
 
 double LocalPolynomial::value(std::size_t v, double* slopes) const {
   const double mean = q_.value(0, v, lane_) / total_;
-  double covariance[most_terms], b[most_terms] = {};
+  double covariance[most_terms], b[most_terms];
   for (std::size_t i = 0; i < terms_; ++i) covariance[i] = q_.value(1 + i, v, lane_) / total_ - mean_[i] * mean;
   solve(covariance, b);
   double value = mean;
@@ -93,7 +96,7 @@ double LocalPolynomial::value(std::size_t v, double* slopes) const {
 }
 
 double LocalPolynomial::own_factor() const {
-  double centred[most_terms], b[most_terms] = {};
+  double centred[most_terms], b[most_terms];
   for (std::size_t i = 0; i < terms_; ++i) centred[i] = at_query_[i] - mean_[i];
   solve(centred, b);
   double factor = 1;

@@ -33,10 +33,11 @@ class LocalPolynomial {
   const QuerySums& q_;
   std::size_t lane_, dims_, terms_, rank_ = 0;
   double total_, conditioning_ = 1;
-  double at_query_[most_terms] = {};            // phi of the query
-  double mean_[most_terms] = {};                // of phi
-  double factor_[most_terms][most_terms] = {};  // lower triangle, rows in the order of pivots
-  std::size_t pivot_[most_terms] = {};          // the term of each row
+  // Of terms_ entries: to clear the others would take longer than a line.
+  double at_query_[most_terms];            // phi of the query
+  double mean_[most_terms];                // of phi
+  double factor_[most_terms][most_terms];  // lower triangle, rows in the order of pivots
+  std::size_t pivot_[most_terms];          // the term of each row
 
   double second_moment(std::size_t i, std::size_t j) const;
   void factorise(double least);

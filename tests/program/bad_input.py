@@ -104,8 +104,8 @@ CASES = [
     # Plans.
     ([*FOUR, "--algorithm", "grid"], USAGE, "--algorithm: grid serves at most 3 x columns, not 4"),
     (fit("four.csv", "--algorithm", "grid", x="a,b,c,d"), USAGE, "--algorithm: grid serves at most 3 x columns, not 4"),
-    ([*FOUR, "--algorithm", "fast"], USAGE, "--algorithm: fast not in {auto,dense,pruned,grid}"),
-    (fit("good.csv", "--algorithm", "fast"), USAGE, "--algorithm: fast not in {auto,dense,pruned,grid}"),
+    ([*FOUR, "--algorithm", "fast"], USAGE, "--algorithm: fast not in {auto,dense,pruned,grid,window}"),
+    (fit("good.csv", "--algorithm", "fast"), USAGE, "--algorithm: fast not in {auto,dense,pruned,grid,window}"),
     ([*FOUR, "--algorithm-tolerance", "1e-13"], USAGE, "--algorithm-tolerance: '1e-13' is not from 1e-12 to 0.1"),
     ([*FOUR, "--algorithm-tolerance", "0.5"], USAGE, "--algorithm-tolerance: '0.5' is not from 1e-12 to 0.1"),
     ([*FOUR, "--algorithm-tolerance", "tight"], USAGE, "--algorithm-tolerance: 'tight' is not a number"),

@@ -86,12 +86,8 @@ void Grid<T>::answer_block(const PoolRequest<T>& request, const ScaledValues<T>&
   CellShape all_sets = shape_;
   all_sets.planes *= set_count_;
   const GridRoutines& routines = active_table().grid;
-  (lanes_are_planes() ? routines.evaluate_planes : routines.evaluate)({.shape = all_sets,
-                                                                       .cells = cells_.data(),
-                                                                       .cell = at.cell,
-                                                                       .points = at.points,
-                                                                       .count = count,
-                                                                       .sums = sums});
+  (lanes_are_planes() ? routines.evaluate_planes : routines.evaluate)(
+      {.shape = all_sets, .cells = cells_.data(), .cell = at.cell, .points = at.points, .count = count, .sums = sums});
   if (request.options.range.excludes_self()) remove_own(request, values, order, first, count, sums);
   const bool lines = built_.moments == Moments::line;
   if (lines) clear_idle(count, sums);

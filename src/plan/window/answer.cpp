@@ -5,7 +5,7 @@
 #include "base/dispatch.hpp"
 #include "base/threads.hpp"
 #include "data/interval.hpp"
-#include "plan/window/counting_sort.hpp"
+#include "plan/window/queries.hpp"
 #include "plan/window/window.hpp"
 #include "result/local_polynomial.hpp"
 
@@ -21,52 +21,6 @@ constexpr double least_weight = 1e-280;         // below, products with key weig
 constexpr double least_conditioning = 1e-6;
 
 }  // namespace
-
-// Queries in the order of cells, of which there are `pad` more on either side.
-struct WindowQueries {
-  std::size_t pad = 0, cells = 0;  // cells with the padding
-  std::vector<std::uint32_t> begin, order;
-  AlignedVector<double> x;
-};
-
-// Memory of one thread.
-struct WindowScratch {
-  AlignedVector<double> whole[2];  // power sums of the groups that all queries of a group see, below and above
-  AlignedVector<double> part[2];   // [group] of the next group: its last cells, its first ones
-  AlignedVector<double> own[2];    // [group] of the group itself: the cells before each, those after
-  AlignedVector<double> moved, side, coefficients;
-  // Of a run of queries and their keys, and of a block.
-  AlignedVector<double> places, queries, keys, values, visible, tile, sums, totals;
-  std::vector<Interval> runs;
-  double near[query_block] = {}, far[query_block] = {};  // weight of the keys met one by one, and in sums
-  bool certain[query_block] = {};                        // the key left out was found
-};
-
-template <class T>
-WindowQueries Window<T>::sort_queries(const PoolRequest<T>& request, int threads) const {
-  const MatrixView<const T> queries = request.queries;
-  WindowQueries q;
-  // Queries outside: as far as the kernel reaches, or the keys; others are few, or have no key in reach.
-  const std::size_t most = std::min(layout_.reach + 1 + layout_.beyond, layout_.cells);
-  q.pad = (most + layout_.group - 1) / layout_.group * layout_.group;
-  q.cells = layout_.cells + 2 * q.pad;
-  q.order.resize(queries.rows);
-  q.x.resize(queries.rows);
-  const double per_cell = 1 / layout_.width, cells = static_cast<double>(q.cells), pad = static_cast<double>(q.pad);
-  const double reach = 1.01 * static_cast<double>(layout_.reach + layout_.beyond) * layout_.width;
-  const double low = stray_below_ + reach, high = stray_above_ - reach;  // beyond them strays may be in reach
-  const auto cell = [&](std::size_t i) {
-    const double x = static_cast<double>(queries(i, 0)), z = (x - layout_.low) * per_cell + pad;
-    return z >= 0 && z < cells && x > low && x < high ? static_cast<std::size_t>(static_cast<std::int64_t>(z))
-                                                      : q.cells;
-  };
-  const auto place = [&](std::size_t i, std::uint32_t at) {
-    q.order[at] = static_cast<std::uint32_t>(i);
-    q.x[at] = static_cast<double>(queries(i, 0));
-  };
-  q.begin = counting_sort(queries.rows, q.cells + 1, threads, cell, place);
-  return q;
-}
 
 template <class T>
 struct Window<T>::Task {
@@ -239,18 +193,22 @@ struct Window<T>::Task {
     for (std::size_t r = 0, at = 0; r < s.runs.size();) {
       std::size_t keys = 0;
       double weight = 0;
+      bool hides = false;
       for (std::size_t i = 0; i < lanes && leaves_out; ++i) s.visible[2 * query_block + i] = -1;
-      while (r < s.runs.size() && keys < chunk_keys) {
+      // The routines take twice the time over keys of which some are hidden: with leave-one-out each cell goes alone.
+      while (r < s.runs.size() && keys < (leaves_out ? 1 : chunk_keys)) {
         const std::size_t begin = s.runs[r].begin + at, end = std::min(s.runs[r].end, begin + chunk_keys - keys);
         weight += gather(begin, end, centre, keys, s);
         for (std::size_t i = 0; i < count && leaves_out; ++i)
-          if (begin <= excluded[i] && excluded[i] < end)
+          if (begin <= excluded[i] && excluded[i] < end) {
             s.visible[2 * query_block + i] = static_cast<double>(keys + excluded[i] - begin);
+            hides = true;
+          }
         keys += end - begin;
         at = end == s.runs[r].end ? 0 : end - s.runs[r].begin;
         r += at == 0;
       }
-      add_keys(keys, lanes, count, lane, s);
+      add_keys(keys, lanes, count, lane, hides, s);
       for (std::size_t i = 0; i < count; ++i) s.near[lane + i] += weight;
     }
   }
@@ -270,7 +228,8 @@ struct Window<T>::Task {
     return weight;
   }
 
-  void add_keys(std::size_t keys, std::size_t lanes, std::size_t count, std::size_t lane, WindowScratch& s) const {
+  void add_keys(std::size_t keys, std::size_t lanes, std::size_t count, std::size_t lane, bool hides,
+                WindowScratch& s) const {
     BlockTask<double> task{};
     task.queries = s.queries.data();
     task.lane_count = lanes;
@@ -282,7 +241,7 @@ struct Window<T>::Task {
     task.form = raw ? DistanceForm::raw : DistanceForm::scaled;
     task.scale = &window.scale_;
     task.in_range = true;
-    if (leaves_out) {
+    if (hides) {
       std::fill_n(s.visible.begin() + query_block, lanes, static_cast<double>(keys));
       task.visible = s.visible.data();
     }
@@ -299,8 +258,12 @@ struct Window<T>::Task {
   }
 
   bool is_well_conditioned(const QuerySums& q, std::size_t lane) const {
-    return !is_local(request.moments) ||
-           LocalPolynomial(q, lane, request.moments, 1, nullptr).conditioning() > least_conditioning;
+    if (request.moments == Moments::none) return true;
+    if (request.moments == Moments::parabola)
+      return LocalPolynomial(q, lane, request.moments, 1, nullptr).conditioning() > least_conditioning;
+    // The same of a line: the variance of delta as a part of its square.
+    const double first = q.weight(1, lane), second = q.weight(0, lane) * q.weight(2, lane);
+    return second - first * first > least_conditioning * second;
   }
 
   // Hands over a block of queries first .. first + count - 1.

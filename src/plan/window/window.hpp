@@ -19,7 +19,6 @@
 
 namespace attnpool::detail {
 
-struct WindowScratch;
 struct WindowQueries;
 
 template <class T>

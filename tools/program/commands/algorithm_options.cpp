@@ -8,7 +8,8 @@
 namespace attnpool::program {
 namespace {
 
-constexpr std::array algorithms = {Algorithm::automatic, Algorithm::dense, Algorithm::pruned, Algorithm::grid};
+constexpr std::array algorithms = {Algorithm::automatic, Algorithm::dense, Algorithm::pruned, Algorithm::grid,
+                                   Algorithm::window};
 constexpr std::size_t most_grid_columns = 3;
 constexpr double least_tolerance = 1e-12, largest_tolerance = 0.1;  // of Options::tolerance
 
@@ -18,10 +19,11 @@ void add_algorithm_options(CLI::App& command, AlgorithmOptions& options, const s
   std::vector<std::string> names;
   for (const Algorithm algorithm : algorithms) names.push_back(to_string(algorithm));
   command
-      .add_option("--algorithm", options.algorithm,
-                  "dense: every query against every key; pruned: far keys passed over; grid: linear time, at most 3 x "
-                  "columns; auto: the quickest by prediction")
-      ->type_name("auto|dense|pruned|grid")
+      .add_option(
+          "--algorithm", options.algorithm,
+          "dense: every query against every key; pruned: far keys passed over; grid: linear time, at most 3 x "
+          "columns; window: linear time, 1 x column, kernels from boxcar to tricube; auto: the quickest by prediction")
+      ->type_name("auto|dense|pruned|grid|window")
       ->check(CLI::IsMember(names))
       ->capture_default_str();
   command

@@ -64,6 +64,8 @@ dense    every query against every row; time grows with their product
 pruned   passes over rows whose weight is below the rounding of the result; as exact as dense
 grid     sums the rows as polynomials on boxes, in time that grows with the number of queries and rows, for at
          most three x columns; the error of each answer is bounded and held to --algorithm-tolerance
+window   sums the rows between a query and the ends of its bandwidth from moments of cells, in linear time, for one
+         x column and kernels that are polynomials (boxcar to tricube); exact but for rounding
 auto     the quickest by prediction; --explain says which and why
 
 Results do not depend on the number of threads. ATTNPOOL_ISA forces an instruction set; attnpool info lists them.
