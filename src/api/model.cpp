@@ -29,7 +29,6 @@ using Json = nlohmann::ordered_json;
 constexpr const char* format_tag = "attnpool-model";
 // Version 2 is that of models with another kernel, order or policy than version 1 knows.
 constexpr int least_version = 1, largest_version = 2;
-constexpr const char* of_version_2[] = {"kernel", "alpha", "product", "order", "empty"};
 
 /// 'text', at most about 40 bytes long.
 std::string cited(std::string_view text) {
@@ -137,9 +136,8 @@ class Reader {
   }
 
   double finite(const Json& value, const char* key) const {
-    if (!value.is_number() || !std::isfinite(value.get<double>())) {
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
       fail(std::string("'") + key + "' holds something that is not a finite number");
-    }
     return value.get<double>();
   }
 
@@ -188,10 +186,9 @@ class Reader {
 
 void check_key_weights(const std::vector<double>& weights, const Reader& reader) {
   const auto [least, largest] = std::minmax_element(weights.begin(), weights.end());
-  if (*least < 0) {
+  if (*least < 0)
     reader.fail("row " + std::to_string(least - weights.begin()) + " (from 0) has the key weight " +
                 detail::to_string(*least) + "; none may be below 0");
-  }
   if (*largest == 0) reader.fail("every key weight is 0");
 }
 
@@ -200,10 +197,9 @@ void check_header(const Reader& reader, const Json& object) {
     reader.fail("not a model: JSON of something else");
   }
   const Json& file_version = reader.member("format_version");
-  if (file_version != least_version && file_version != largest_version) {
+  if (file_version != least_version && file_version != largest_version)
     reader.fail("model format version " + file_version.dump() + "; this program reads versions 1 and 2");
-  }
-  for (const char* key : of_version_2)
+  for (const char* key : {"kernel", "alpha", "product", "order", "empty"})
     if (file_version == least_version && object.contains(key))
       reader.fail(std::string("'") + key + "' is not of format version 1");
 }
@@ -229,8 +225,8 @@ void read_bandwidths(const Reader& reader, const Json& object, Model& model) {
 
 /// Kernel, order and policy, where the file has them; model has its x.
 void read_smoothing(const Reader& reader, const Json& object, Model& model) {
-  const auto refuse = [&](const char* key, const std::string& what) {
-    reader.fail(std::string("'") + key + "' is " + reader.member(key).dump() + ", " + what);
+  const auto refuse = [&](const std::string& key, const std::string& what) {
+    reader.fail("'" + key + "' is " + reader.member(key.c_str()).dump() + ", " + what);
   };
   if (object.contains("kernel")) model.kernel.shape = reader.named<KernelShape>("kernel");
   if (object.contains("alpha")) {

@@ -64,15 +64,6 @@ std::string method_of(const FitArguments& arguments) {
   return method;
 }
 
-/// Gradient descent knows the Gaussian kernel and order 0.
-void check_smoothing_of_descent(const FitArguments& arguments, const Smoothing& smoothing) {
-  const auto refuse = [](const std::string& option, const std::string& value) {
-    throw UsageError(option + ": " + value + " has no gradient descent; --method select serves it");
-  };
-  if (!smoothing.kernel.is_gaussian()) refuse("--kernel", in_quotes(arguments.kernel.shape));
-  if (smoothing.order > 0) refuse("--order", arguments.kernel.order);
-}
-
 /// The plug-in rule is for one column of each, and knows no weights.
 void check_plug_in(const FitArguments& arguments) {
   const std::size_t x = names_argument("--x", arguments.x).size(), y = names_argument("--y", arguments.y).size();
@@ -110,7 +101,7 @@ TrainingOptions checked_options(const FitArguments& arguments, std::size_t dims)
   options.criterion = from_string<Criterion>(arguments.criterion);
   options.per_dimension = !arguments.scalar;
   options.smoothing = checked_smoothing(arguments.kernel, dims);
-  if (method == "descent") check_smoothing_of_descent(arguments, options.smoothing);
+  if (method == "descent") check_descent(arguments.kernel, options.smoothing);
   if (options.criterion == Criterion::log_loss && options.smoothing.order > 0)
     throw UsageError("--order: " + arguments.kernel.order +
                      " is not for --criterion log-loss: lines are no probabilities");

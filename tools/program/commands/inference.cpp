@@ -45,7 +45,7 @@ void check_inference(const InferenceArguments& arguments, const Problem& problem
 
 void require_gaussian_mean(const std::string& option, const Smoothing& smoothing) {
   if (!smoothing.is_gaussian_mean())
-    throw UsageError(option + ": serves the gaussian kernel at order 0, not the " + text_of(smoothing));
+    throw UsageError(option + ": serves the gaussian kernel at order 0, got " + text_of(smoothing));
 }
 
 FitSummary summary_of(const Data& data, const Kernel& kernel, const Smoothing& smoothing, int threads) {

@@ -71,6 +71,14 @@ Smoothing checked_smoothing(const KernelOptions& options, std::size_t x_columns)
   return smoothing;
 }
 
+void check_descent(const KernelOptions& options, const Smoothing& smoothing) {
+  const auto refuse = [](const std::string& option, const std::string& value) {
+    throw UsageError(option + ": " + in_quotes(value) + " is not for gradient descent; --method select knows it");
+  };
+  if (!smoothing.kernel.is_gaussian()) refuse("--kernel", options.shape);
+  if (smoothing.order > 0) refuse("--order", options.order);
+}
+
 std::string text_of(const Smoothing& smoothing) {
   const KernelProfile& kernel = smoothing.kernel;
   std::string text = kernel.product ? "product of " : "";

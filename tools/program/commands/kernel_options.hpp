@@ -21,6 +21,9 @@ std::vector<CLI::Option*> add_order_options(CLI::App& command, KernelOptions& op
 /// All of them for that many x columns. Throws UsageError.
 Smoothing checked_smoothing(const KernelOptions& options, std::size_t x_columns);
 
+/// Refuses what gradient descent does not know: other kernels than the gaussian, and orders above 0.
+void check_descent(const KernelOptions& options, const Smoothing& smoothing);
+
 /// "gaussian kernel", "product of epanechnikov kernels, order 1".
 std::string text_of(const Smoothing& smoothing);
 /// Adds kernel, alpha, product, order and empty to an object for --json.
