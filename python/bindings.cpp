@@ -141,6 +141,11 @@ py::dict load_model(const std::string& path) {
   d["groups"] = m.groups;
   d["group_w"] = m.group_w;
   d["in_double"] = m.in_double;
+  d["kernel"] = attnpool::to_string(m.kernel.shape);
+  d["alpha"] = m.kernel.alpha;
+  d["product"] = m.kernel.product;
+  d["order"] = m.order;
+  d["empty"] = attnpool::to_string(m.empty);
   return d;
 }
 
@@ -153,6 +158,10 @@ void save_model(const std::string& path, const py::dict& d) {
   m.key_weights = d["key_weights"].cast<std::vector<double>>();
   m.w = d["w"].cast<std::vector<double>>();
   m.in_double = d["in_double"].cast<bool>();
+  m.kernel = {attnpool::from_string<attnpool::KernelShape>(d["kernel"].cast<std::string>()), d["alpha"].cast<double>(),
+              d["product"].cast<bool>()};
+  m.order = d["order"].cast<int>();
+  m.empty = attnpool::from_string<attnpool::Empty>(d["empty"].cast<std::string>());
   attnpool::save_model(m, path);
 }
 

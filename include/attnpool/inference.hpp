@@ -59,6 +59,12 @@ struct FitSummary {
   double residual_error = 0;  ///< sqrt(RSS n / (n - tr H)), the residual standard error
 };
 
+/// The summary of any fit: of every kernel, and of local lines and parabolas too. keys [K, D], values [K, V]; of the options
+/// key_weights, order, empty, threads and progress are used. NaN where a row has no other within the reach of its kernel and empty is
+/// nan or error. Errors as Inference.
+template <class T>
+FitSummary fit_summary(In<T> keys, In<T> values, const Kernel& kernel, const Options& options = {});
+
 /// What the answers of a kernel regression are worth: standard errors, bands, slopes, and what they rest on.
 ///
 /// The squares of Gaussian weights are Gaussian weights of sqrt(2) w, so that the variance takes one more pass over the keys by

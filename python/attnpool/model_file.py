@@ -8,14 +8,21 @@ from typing import Any, Dict, Optional, Sequence, Union
 import numpy as np
 
 from . import _core
+from ._kernel import Kernel, kernel_argument
 from .estimators import NadarayaWatsonRegressor
 
 
 def _estimator(keys: np.ndarray, values: np.ndarray, weight: Optional[np.ndarray], w: np.ndarray, file: Dict) -> Any:
     dtype = np.float64 if file["in_double"] else np.float32
     w = np.broadcast_to(np.abs(w), keys.shape[1]).astype(np.float64)
+    kernel = Kernel(file["kernel"], file["alpha"], file["product"])
     with np.errstate(divide="ignore"):
-        model = NadarayaWatsonRegressor(bandwidth=1 / w)
+        model = NadarayaWatsonRegressor(
+            bandwidth=1 / w,
+            kernel=kernel.shape if kernel == Kernel(kernel.shape) else kernel,
+            order=file["order"],
+            empty=file["empty"],
+        )
     model.bandwidth_ = 1 / w if np.all(w > 0) else np.where(w > 0, 1 / np.where(w > 0, w, 1), np.inf)
     model.bandwidth_at_bound_ = ""
     model.n_features_in_ = keys.shape[1]
@@ -72,6 +79,7 @@ def save(
         target_names = getattr(model, "target_names_", ["y"] if columns == 1 else [f"y{i}" for i in range(columns)])
     if len(target_names) != columns:
         raise ValueError(f"target_names: must have {columns} entries, got {len(target_names)}")
+    kernel = kernel_argument(model.kernel)
     _core.save_model(
         os.fspath(path),
         {
@@ -82,5 +90,10 @@ def save(
             "key_weights": [] if model._weight is None else model._weight.tolist(),
             "w": model._w.tolist(),
             "in_double": model._keys.dtype == np.float64,
+            "kernel": kernel.shape,
+            "alpha": kernel.alpha,
+            "product": kernel.product,
+            "order": model.order,
+            "empty": model.empty,
         },
     )

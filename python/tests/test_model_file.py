@@ -73,6 +73,28 @@ def test_python_reads_what_the_program_fitted(tmp_path):
             np.testing.assert_array_equal(model.predict(x[:, None]), got[:, 1])
 
 
+SMOOTHINGS = [
+    {"kernel": "epanechnikov", "empty": "nearest"},
+    {"kernel": attnpool.Kernel("rational_quadratic", 0.5, True)},
+    {"order": 1},
+]
+
+
+@pytest.mark.parametrize("how", SMOOTHINGS)
+def test_kernel_order_and_empty_are_kept(tmp_path, how):
+    X, y, queries = g.normal(size=(50, 2)), g.normal(size=50), g.normal(size=(20, 2))
+    model = attnpool.NadarayaWatsonRegressor(0.8, **how).fit(X, y)
+    attnpool.save(model, tmp_path / "m.json")
+    back = attnpool.load(tmp_path / "m.json")
+    for name in ("kernel", "order", "empty"):
+        assert getattr(back, name) == getattr(model, name)
+    np.testing.assert_array_equal(back.predict(queries), model.predict(queries))
+    if os.path.exists(PROGRAM):
+        np.savetxt(tmp_path / "q.csv", queries, delimiter=",", header="x0,x1", comments="", fmt="%.17g")
+        got = run("predict", "--model", tmp_path / "m.json", "--at", tmp_path / "q.csv").astype(float)
+        np.testing.assert_array_equal(got[:, 2], model.predict(queries))
+
+
 @program
 def test_groups_become_a_dictionary(tmp_path):
     x, y, names = g.random(30), g.random(30), np.repeat(["a", "b b"], 15)

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <attnpool/from_string.hpp>
 #include <attnpool/isa.hpp>
 #include <attnpool/model.hpp>
 #include <attnpool/pool.hpp>
@@ -18,6 +19,7 @@
 
 #include "base/to_string.hpp"
 #include "base/validate.hpp"
+#include "result/local_polynomial.hpp"
 
 namespace attnpool {
 namespace {
@@ -25,7 +27,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* format_tag = "attnpool-model";
-constexpr int format_version = 1;
+// Version 2 is that of models with another kernel, order or policy than version 1 knows.
+constexpr int least_version = 1, largest_version = 2;
 
 /// 'text', at most about 40 bytes long.
 std::string cited(std::string_view text) {
@@ -69,6 +72,10 @@ class Checksum {
   std::uint64_t hash_ = 0xcbf29ce484222325;
 };
 
+bool needs_version_2(const Model& model) {
+  return model.kernel != KernelProfile{} || model.order != 0 || model.empty != Empty::nan;
+}
+
 std::string checksum(const Model& model) {
   Checksum sum;
   sum.add(std::string(model.in_double ? "double" : "float"));
@@ -84,6 +91,12 @@ std::string checksum(const Model& model) {
   sum.add(model.values);
   if (!model.key_weights.empty()) sum.add(model.key_weights);
   if (!model.x_origin.empty()) sum.add(model.x_origin);
+  if (needs_version_2(model)) {
+    sum.add(std::vector<std::string>{to_string(model.kernel.shape), to_string(model.empty)});
+    sum.add(model.kernel.alpha);
+    sum.add(std::uint64_t{model.kernel.product});
+    sum.add(static_cast<std::uint64_t>(model.order));
+  }
   return sum.text();
 }
 
@@ -112,10 +125,19 @@ class Reader {
     return value;
   }
 
-  double finite(const Json& value, const char* key) const {
-    if (!value.is_number() || !std::isfinite(value.get<double>())) {
-      fail(std::string("'") + key + "' holds something that is not a finite number");
+  template <class Enum>
+  Enum named(const char* key) const {
+    const std::string value = string(key);
+    try {
+      return from_string<Enum>(value);
+    } catch (const std::invalid_argument&) {
+      fail(std::string("'") + key + "' has an unknown value, " + cited(value));
     }
+  }
+
+  double finite(const Json& value, const char* key) const {
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
+      fail(std::string("'") + key + "' holds something that is not a finite number");
     return value.get<double>();
   }
 
@@ -164,10 +186,9 @@ class Reader {
 
 void check_key_weights(const std::vector<double>& weights, const Reader& reader) {
   const auto [least, largest] = std::minmax_element(weights.begin(), weights.end());
-  if (*least < 0) {
+  if (*least < 0)
     reader.fail("row " + std::to_string(least - weights.begin()) + " (from 0) has the key weight " +
                 detail::to_string(*least) + "; none may be below 0");
-  }
   if (*largest == 0) reader.fail("every key weight is 0");
 }
 
@@ -175,10 +196,12 @@ void check_header(const Reader& reader, const Json& object) {
   if (!object.is_object() || !object.contains("format") || object["format"] != format_tag) {
     reader.fail("not a model: JSON of something else");
   }
-  if (const Json& file_version = reader.member("format_version"); file_version != format_version) {
-    reader.fail("model format version " + file_version.dump() + "; this program reads version " +
-                std::to_string(format_version));
-  }
+  const Json& file_version = reader.member("format_version");
+  if (file_version != least_version && file_version != largest_version)
+    reader.fail("model format version " + file_version.dump() + "; this program reads versions 1 and 2");
+  for (const char* key : {"kernel", "alpha", "product", "order", "empty"})
+    if (file_version == least_version && object.contains(key))
+      reader.fail(std::string("'") + key + "' is not of format version 1");
 }
 
 /// One w, or one for each group; model has its x.
@@ -198,6 +221,31 @@ void read_bandwidths(const Reader& reader, const Json& object, Model& model) {
     model.w = reader.numbers("w");
     check("w", model.w);
   }
+}
+
+/// Kernel, order and policy, where the file has them; model has its x.
+void read_smoothing(const Reader& reader, const Json& object, Model& model) {
+  const auto refuse = [&](const std::string& key, const std::string& what) {
+    reader.fail("'" + key + "' is " + reader.member(key.c_str()).dump() + ", " + what);
+  };
+  if (object.contains("kernel")) model.kernel.shape = reader.named<KernelShape>("kernel");
+  if (object.contains("alpha")) {
+    model.kernel.alpha = reader.finite(reader.member("alpha"), "alpha");
+    if (!(model.kernel.alpha > 0 && model.kernel.alpha <= 1000)) refuse("alpha", "not above 0 and at most 1000");
+  }
+  if (object.contains("product")) {
+    if (!object["product"].is_boolean()) reader.fail("'product' is not true or false");
+    model.kernel.product = object["product"].get<bool>();
+  }
+  if (object.contains("order")) {
+    const Json& order = object["order"];
+    if (order != 0 && order != 1 && order != 2) refuse("order", "not 0, 1 or 2");
+    model.order = order.get<int>();
+    const std::size_t most = model.order == 2 ? 1 : detail::LocalPolynomial::most_terms;
+    if (model.order > 0 && model.x.size() > most)
+      refuse("order", "which serves at most " + counted(most, "x column") + ", not " + std::to_string(model.x.size()));
+  }
+  if (object.contains("empty")) model.empty = reader.named<Empty>("empty");
 }
 
 /// How the bandwidth was found.
@@ -255,7 +303,7 @@ std::string model_to_json(const Model& model) {
   check_names(model);
   Json object;
   object["format"] = format_tag;
-  object["format_version"] = format_version;
+  object["format_version"] = needs_version_2(model) ? largest_version : least_version;
   object["attnpool_version"] = version();
   object["precision"] = model.in_double ? "double" : "float";
   object["x"] = model.x;
@@ -267,6 +315,11 @@ std::string model_to_json(const Model& model) {
     object["groups"] = model.groups;
     object["group_w"] = model.group_w;
   }
+  if (model.kernel.shape != KernelShape::gaussian) object["kernel"] = to_string(model.kernel.shape);
+  if (model.kernel.alpha != 1) object["alpha"] = model.kernel.alpha;
+  if (model.kernel.product) object["product"] = true;
+  if (model.order != 0) object["order"] = model.order;
+  if (model.empty != Empty::nan) object["empty"] = to_string(model.empty);
   object["loss"] = to_string(model.loss);
   object["leave_one_out"] = model.leave_one_out;
   object["loss_before"] = model.loss_before;
@@ -296,6 +349,7 @@ Model model_from_json(std::string_view text, const std::string& file) {
   model.x = reader.names("x");
   model.y = reader.names("y");
   read_bandwidths(reader, object, model);
+  read_smoothing(reader, object, model);
   read_fit(reader, model);
   read_rows(reader, object, model);
   if (object.contains("x_origin")) {
@@ -333,10 +387,14 @@ void save_model(const Model& model, const std::string& path) {
 void predict(const Model& model, MatrixView<const double> queries, MatrixView<double> out, const Options& options) {
   if (!model.groups.empty()) detail::bad_argument("model", "has groups; each has a w of its own");
   if (!options.key_weights.empty()) detail::bad_argument("key_weights", "are those of the model");
+  if (options.order != 0) detail::bad_argument("order", "is that of the model");
+  if (options.empty != Empty::nan) detail::bad_argument("empty", "is that of the model");
   Options all = options;
   all.key_weights = model.key_weights;
+  all.order = model.order;
+  all.empty = model.empty;
   pool<double>(queries, {model.keys.data(), model.rows(), model.x.size()},
-               {model.values.data(), model.rows(), model.y.size()}, Gaussian(model.w), out, all);
+               {model.values.data(), model.rows(), model.y.size()}, Kernel(model.kernel, model.w), out, all);
 }
 
 }  // namespace attnpool

@@ -23,7 +23,7 @@ overview = say("help")
 check(overview.startswith(say("--help").split("\n")[0]), "help begins as --help does")
 topics = re.findall(r"^  ([a-z][a-z-]+) ", overview.split("Topics")[1], re.M)
 commands = re.findall(r"^  ([a-z]+) ", overview.split("Subcommands:")[1].split("\n\n")[0], re.M)
-check(len(topics) == 6 and len(commands) == 8, (topics, commands))
+check(len(topics) == 7 and len(commands) == 8, (topics, commands))
 for topic in topics:
     text = say("help", topic)
     check(len(text) > 100 and text.endswith("\n") and not text.startswith("\n"), topic)

@@ -91,6 +91,48 @@ TEST(Model, KeyWeightsAreChecked) {
             "m.json: the checksum does not agree; the model was damaged or edited");
 }
 
+TEST(Model, OtherSmoothingIsFormatVersion2) {
+  EXPECT_NE(to_json(example()).find("\"format_version\": 1,"), std::string::npos);
+  for (const Smoothing& smoothing : {Smoothing{{KernelShape::tricube}, 1, Empty::nearest},
+                                     Smoothing{{KernelShape::rational_quadratic, 0.5, true}, 0, Empty::nan},
+                                     Smoothing{{}, 1, Empty::nan}, Smoothing{{}, 0, Empty::error}}) {
+    Model model = example();
+    model.smoothing = smoothing;
+    const std::string text = to_json(model);
+    EXPECT_NE(text.find("\"format_version\": 2,"), std::string::npos);
+    const Model back = model_from_json(text, "m.json");
+    EXPECT_EQ(back.smoothing.kernel, smoothing.kernel);
+    EXPECT_EQ(back.smoothing.order, smoothing.order);
+    EXPECT_EQ(back.smoothing.empty, smoothing.empty);
+    EXPECT_EQ(to_json(back), text);
+  }
+}
+
+TEST(Model, SmoothingIsChecked) {
+  Model model = example();
+  model.smoothing = {{KernelShape::rational_quadratic, 0.5, true}, 1, Empty::mean};
+  const std::string text = to_json(model);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    return complaint_about(replaced(text, from, to));
+  };
+  const std::string damaged = "m.json: the checksum does not agree; the model was damaged or edited";
+  EXPECT_EQ(with("\"rational_quadratic\"", "\"knitted\""), "m.json: 'kernel' has an unknown value, 'knitted'");
+  EXPECT_EQ(with("\"rational_quadratic\"", "1"), "m.json: 'kernel' is not a string");
+  EXPECT_EQ(with("\"rational_quadratic\"", "\"laplace\""), damaged);
+  EXPECT_EQ(with("\"alpha\": 0.5", "\"alpha\": 0"), "m.json: 'alpha' is 0, not above 0 and at most 1000");
+  EXPECT_EQ(with("\"alpha\": 0.5", "\"alpha\": 1001"), "m.json: 'alpha' is 1001, not above 0 and at most 1000");
+  EXPECT_EQ(with("\"alpha\": 0.5", "\"alpha\": null"), "m.json: 'alpha' holds something that is not a finite number");
+  EXPECT_EQ(with("\"alpha\": 0.5", "\"alpha\": 2"), damaged);
+  EXPECT_EQ(with("\"product\": true", "\"product\": 1"), "m.json: 'product' is not true or false");
+  EXPECT_EQ(with("\"product\": true", "\"product\": false"), damaged);
+  EXPECT_EQ(with("\"order\": 1", "\"order\": 3"), "m.json: 'order' is 3, not 0, 1 or 2");
+  EXPECT_EQ(with("\"order\": 1", "\"order\": 2"), "m.json: 'order' is 2, which serves at most 1 x column, not 2");
+  EXPECT_EQ(with("\"order\": 1", "\"order\": 0"), damaged);
+  EXPECT_EQ(with("\"empty\": \"mean\"", "\"empty\": \"none\""), "m.json: 'empty' has an unknown value, 'none'");
+  EXPECT_EQ(with("\"empty\": \"mean\"", "\"empty\": \"nan\""), damaged);
+  EXPECT_EQ(with("\"format_version\": 2", "\"format_version\": 1"), "m.json: 'kernel' is not of format version 1");
+}
+
 TEST(Model, ForeignAndBrokenFilesAreRefused) {
   const std::string text = to_json(example());
   EXPECT_EQ(complaint_about(""), "m.json: not a model: truncated, or not JSON");
@@ -99,8 +141,8 @@ TEST(Model, ForeignAndBrokenFilesAreRefused) {
        {"{}", "[]", "1", "null", "\"attnpool-model\"", "{\"format\": 1}", "{\"format\": \"other\"}"}) {
     EXPECT_EQ(complaint_about(foreign), "m.json: not a model: JSON of something else") << foreign;
   }
-  EXPECT_EQ(complaint_about(replaced(text, "\"format_version\": 1", "\"format_version\": 2")),
-            "m.json: model format version 2; this program reads version 1");
+  EXPECT_EQ(complaint_about(replaced(text, "\"format_version\": 1", "\"format_version\": 3")),
+            "m.json: model format version 3; this program reads versions 1 and 2");
   EXPECT_EQ(complaint_about(replaced(text, "\"w\"", "\"v\"")), "m.json: the model has no 'w'");
   EXPECT_EQ(complaint_about(replaced(text, "\"w\": [0.1,", "\"w\": [\"0.1\",")),
             "m.json: 'w' holds something that is not a finite number");
@@ -145,6 +187,16 @@ TEST(Model, TheLibraryReadsWhatTheProgramWritesAndPredictsFromIt) {
   pool<double>({queries.data(), 2, 2}, {model.keys.data(), 3, 2}, {model.values.data(), 3, 1}, Gaussian(model.w),
                MatrixView<double>(want.data(), 2, 1));
   EXPECT_EQ(got, want);
+  model.kernel = KernelShape::epanechnikov;
+  model.order = 1;
+  predict(model, {queries.data(), 2, 2}, MatrixView<double>(got.data(), 2, 1));
+  Options lines;
+  lines.order = 1;
+  pool<double>({queries.data(), 2, 2}, {model.keys.data(), 3, 2}, {model.values.data(), 3, 1},
+               Kernel(KernelShape::epanechnikov, model.w), MatrixView<double>(want.data(), 2, 1), lines);
+  EXPECT_EQ(got[0], want[0]);
+  EXPECT_THROW(predict(model, {queries.data(), 2, 2}, MatrixView<double>(got.data(), 2, 1), lines),
+               std::invalid_argument);
   EXPECT_THROW(load_model(path + ".none"), ModelError);
   EXPECT_THROW(save_model(model, path + "/none/m.json"), ModelError);
 }

@@ -70,6 +70,7 @@ void check_bootstrap(const BootstrapArguments& arguments, const InferenceArgumen
   if (!arguments.wanted()) return;
   if (problem.leave_one_out || problem.range != KeyRange::all())
     throw UsageError("--bootstrap: serves predictions from all rows, not --leave-one-out, --causal or --window");
+  require_gaussian_mean("--bootstrap", problem.smoothing);
   if (arguments.is_pairs() && arguments.multiplier != "rademacher")
     throw UsageError("--multiplier: is an option of --bootstrap wild, not of pairs");
   if (!arguments.is_pairs() && inference.variance == "local")

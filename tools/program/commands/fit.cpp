@@ -15,6 +15,7 @@
 #include "commands/algorithm_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/fit_report.hpp"
+#include "commands/kernel_options.hpp"
 #include "commands/problem.hpp"
 #include "commands/training.hpp"
 #include "display/pictures.hpp"
@@ -32,6 +33,7 @@ namespace {
 struct FitArguments {
   CommonOptions common;
   AlgorithmOptions algorithm;
+  KernelOptions kernel;
   ReadOptions read;
   std::string data, x, y, key_weights, group, model;
   std::string w0, learning_rate, epochs = "100", tolerance;
@@ -98,6 +100,11 @@ TrainingOptions checked_options(const FitArguments& arguments, std::size_t dims)
   if (method == "dpill") check_plug_in(arguments);
   options.criterion = from_string<Criterion>(arguments.criterion);
   options.per_dimension = !arguments.scalar;
+  options.smoothing = checked_smoothing(arguments.kernel, dims);
+  if (method == "descent") check_descent(arguments.kernel, options.smoothing);
+  if (options.criterion == Criterion::log_loss && options.smoothing.order > 0)
+    throw UsageError("--order: " + arguments.kernel.order +
+                     " is not for --criterion log-loss: lines are no probabilities");
   options.descent = checked_descent(arguments, dims);
   for (const auto& [option, path] : {std::pair{"--curve", arguments.curve}, {"--plot-curve", arguments.plot_curve}}) {
     if (path.empty()) continue;
@@ -115,18 +122,19 @@ TrainingOptions checked_options(const FitArguments& arguments, std::size_t dims)
 }
 
 /// Explains how the loss at the first w is computed.
-Explanation explain_loss(const Data& data, Precision precision, const FitOptions& options) {
+Explanation explain_loss(const Data& data, Precision precision, const FitOptions& options, const Smoothing& smoothing) {
   Options call;
   if (options.leave_one_out) call.range = KeyRange::all_but_self();
   call.algorithm = options.algorithm;
   call.tolerance = options.algorithm_tolerance;
   call.key_weights = options.key_weights;
   call.threads = options.threads;
+  call.order = smoothing.order;
   return in_precision(precision, [&](auto zero) {
     using T = decltype(zero);
     const auto keys = converted<T>(data.keys, "the x columns", middles(data.keys)),
                values = converted<T>(data.values, "the y columns");
-    return explain<T>(keys.view(), keys.view(), values.view(), Gaussian(options.w0), call);
+    return explain<T>(keys.view(), keys.view(), values.view(), Kernel(smoothing.kernel, options.w0), call);
   });
 }
 
@@ -245,13 +253,14 @@ Exit run_fit(const FitArguments& arguments) {
   }
   require_writable(arguments.model);
   Model model = load_data(arguments, options.descent.leave_one_out);
+  model.smoothing = options.smoothing;
 
   std::optional<Explanation> explanation;
   if (arguments.algorithm.explain) {
     FitOptions first = options.descent;
     first.key_weights = model.data.key_weights;
     if (first.w0.empty()) first.w0 = {first_w(model.data)};
-    explanation = explain_loss(model.data, model.precision, first);
+    explanation = explain_loss(model.data, model.precision, first, options.smoothing);
     if (!arguments.common.quiet) std::cerr << explanation->text();
   }
   const std::vector<Training> trainings = train_all(arguments, options, model);
@@ -348,6 +357,8 @@ void add_fit(CLI::App& program, Command& chosen) {
   command->add_option("--model", arguments->model, "Where to write the model")->type_name("FILE")->required();
   arguments->has = [command](const std::string& option) { return command->count(option) > 0; };
   add_selection_options(*command, *arguments);
+  add_kernel_options(*command, arguments->kernel);
+  add_order_options(*command, arguments->kernel);
   add_descent_options(*command, *arguments);
   command->add_option("--precision", arguments->precision, "Precision of the arithmetic")
       ->type_name("float|double")

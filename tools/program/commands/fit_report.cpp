@@ -158,6 +158,7 @@ nlohmann::ordered_json json_of(const Training& training, const std::vector<std::
       {"at_bound", training.at_bound},
       {"stop", stop_of(training)},
   };
+  add_json(training.smoothing, object);
   if (training.selection) {
     object.update(json_of(*training.selection));
     object["criterion"] = to_string(training.criterion);
@@ -189,6 +190,7 @@ std::string text_report(const Training& training, const std::vector<std::string>
   std::ostringstream text;
   if (!training.group.empty()) text << "group      " << printable(training.group) << "\n";
   text << "w          " << exact(result.w) << "\nbandwidth  " << exact(bandwidths(result.w)) << "\n";
+  if (!training.smoothing.is_gaussian_mean()) text << "kernel     " << text_of(training.smoothing) << "\n";
   if (training.selection) {
     text << text_of(training, *training.selection, x);
     return text.str();

@@ -40,6 +40,26 @@ void check_inference(const InferenceArguments& arguments, const Problem& problem
   if (problem.leave_one_out || problem.range != KeyRange::all())
     throw UsageError(std::string(option) +
                      ": serves predictions from all rows, not --leave-one-out, --causal or --window");
+  require_gaussian_mean(option, problem.smoothing);
+}
+
+void require_gaussian_mean(const std::string& option, const Smoothing& smoothing) {
+  if (!smoothing.is_gaussian_mean())
+    throw UsageError(option + ": serves the gaussian kernel at order 0, got " + text_of(smoothing));
+}
+
+FitSummary summary_of(const Data& data, const Kernel& kernel, const Smoothing& smoothing, int threads) {
+  const auto keys = converted<double>(data.keys, "the x columns", middles(data.keys)),
+             values = converted<double>(data.values, "the y columns");
+  if (smoothing.is_gaussian_mean())
+    return Inference(keys.view(), values.view(), kernel, {.key_weights = data.key_weights, .threads = threads})
+        .summary();
+  Options options;
+  options.key_weights = data.key_weights;
+  options.order = smoothing.order;
+  options.empty = smoothing.empty;
+  options.threads = threads;
+  return fit_summary<double>(keys.view(), values.view(), kernel, options);
 }
 
 std::vector<Column> inference_columns(const InferenceArguments& arguments, const Problem& problem) {

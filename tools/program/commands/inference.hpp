@@ -37,6 +37,12 @@ std::vector<Column> inference_columns(const InferenceArguments& arguments, const
 std::size_t infer(const InferenceArguments& arguments, const Part& part, const Options& call,
                   std::vector<Column>& columns);
 
+/// The figures of the fit to its own data.
+FitSummary summary_of(const Data& data, const Kernel& kernel, const Smoothing& smoothing, int threads);
+
+/// Throws UsageError, in the name of an option that asks for standard errors, where they are not known.
+void require_gaussian_mean(const std::string& option, const Smoothing& smoothing);
+
 /// In the same words wherever a fit is summed up.
 std::string text_of(const FitSummary& summary);
 nlohmann::ordered_json to_json(const FitSummary& summary);

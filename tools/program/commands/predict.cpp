@@ -32,30 +32,34 @@ struct PredictOptions {
   std::string out = "-", plot;
   InferenceArguments inference;
   BootstrapArguments bootstrap;
-  bool bounds = false, out_given = false;
+  bool bounds = false, status = false, out_given = false;
 };
 
 /// The header of the column that --error-bounds adds.
 constexpr const char* bound_name = "error_bound";
+/// And that of the column of --status.
+constexpr const char* status_name = "status";
 
 /// The answers of all queries.
 struct Prediction {
-  Matrix<double> values;           ///< [queries][y columns]; in float, numbers that a float holds
-  std::vector<Column> added;       ///< of inference, of the bootstrap, and last the bounds of --error-bounds
-  std::size_t far = 0;             ///< queries more than four bandwidths from all data, if inference looked
-  std::size_t passed_over = 0;     ///< queries for which replicates of the bootstrap were passed over
-  std::size_t without_answer = 0;  ///< queries that see no key, or whose y columns hold no number
+  Matrix<double> values;              ///< [queries][y columns]; in float, numbers that a float holds
+  std::vector<Column> added;          ///< of inference, of the bootstrap, and last the bounds of --error-bounds
+  std::vector<QueryStatus> statuses;  ///< [queries]: of --status, and of other fits than Gaussian means
+  std::size_t far = 0;                ///< queries more than four bandwidths from all data, if inference looked
+  std::size_t passed_over = 0;        ///< queries for which replicates of the bootstrap were passed over
+  std::size_t without_answer = 0;     ///< queries that see no key, or whose y columns hold no number
   Report report;
   std::optional<Explanation> explanation;
 };
 
-void write_text(AtomicFile& file, const Problem& problem, const Prediction& done, char separator) {
+void write_text(AtomicFile& file, const Problem& problem, const Prediction& done, bool has_status, char separator) {
   const Data& data = problem.data;
   std::vector<std::string> names;
   if (!data.group.empty()) names.push_back(data.group);
   names.insert(names.end(), data.x.begin(), data.x.end());
   names.insert(names.end(), data.y.begin(), data.y.end());
   for (const Column& column : done.added) names.push_back(column.name);
+  if (has_status) names.push_back(status_name);
   file.write(csv_header(names, separator));
   std::string line;
   for (std::size_t q = 0; q < done.values.rows; ++q) {
@@ -73,6 +77,7 @@ void write_text(AtomicFile& file, const Problem& problem, const Prediction& done
       line += (problem.precision == Precision::float_ ? to_text(static_cast<float>(y)) : to_text(y)) + separator;
     }
     for (const Column& column : done.added) line += to_text(column.cells[q]) + separator;
+    if (has_status) line += to_string(done.statuses[q]) + std::string(1, separator);
     line.back() = '\n';
     file.write(line);
   }
@@ -90,6 +95,16 @@ void write_npy(AtomicFile& file, const Problem& problem, const Prediction& done)
   }
 }
 
+/// Enters the statuses of a part among all. Throws DataError where nothing is in reach of a query and that is to be an error.
+void enter_statuses(const Part& part, const std::vector<QueryStatus>& statuses, Prediction& done) {
+  for (std::size_t q = 0; q < statuses.size(); ++q) {
+    done.statuses[row_of(part, q)] = statuses[q];
+    if (statuses[q] != QueryStatus::empty || part.problem.smoothing.empty != Empty::error) continue;
+    throw DataError("query " + std::to_string(row_of(part, q)) +
+                    " (from 0) has no row of the data within reach of the kernel, which --empty error refuses");
+  }
+}
+
 /// Answers the queries of one part and enters them among all.
 template <class T>
 void answer(const PredictOptions& options, const Part& part, Options call, Prediction& done) {
@@ -104,9 +119,12 @@ void answer(const PredictOptions& options, const Part& part, Options call, Predi
   Matrix<T> predictions(queries.rows, values.cols);
   std::vector<double> bounds(options.bounds ? queries.rows : 0);
   Report report;
+  std::vector<QueryStatus> statuses(done.statuses.empty() ? 0 : queries.rows);
   call.error_bounds = bounds;
+  call.status = statuses;
   if (options.common.json) call.report = &report;
   pool<T>(queries, keys, values, *problem.score, predictions.view(), call);
+  enter_statuses(part, statuses, done);
   done.report.algorithm = report.algorithm;
   done.report.fallback_queries += report.fallback_queries;
   done.report.error_bound = std::max(done.report.error_bound, report.error_bound);
@@ -133,6 +151,8 @@ Prediction predict(const PredictOptions& options, const Problem& problem, Option
   Prediction done;
   done.values = Matrix<double>(problem.queries.rows, problem.data.values.cols);
   done.added = added_columns(options, problem);
+  // Those of kernels that never end take another pass.
+  if (options.status || problem.smoothing.kernel.is_compact()) done.statuses.resize(problem.queries.rows);
   const std::vector<Part> parts = parts_of(problem);
   ProgressDisplay progress("predict", options.common.quiet);
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -167,15 +187,45 @@ void write_outputs(const PredictOptions& options, const Problem& problem, const 
   if (format == TableFormat::npy) {
     write_npy(file, problem, done);
   } else {
-    write_text(file, problem, done, separator_of(format));
+    write_text(file, problem, done, options.status, separator_of(format));
   }
   if (!options.plot.empty()) write_file(options.plot, picture);
   file.commit();
 }
 
+std::size_t count_of(const Prediction& done, QueryStatus status) {
+  return static_cast<std::size_t>(std::count(done.statuses.begin(), done.statuses.end(), status));
+}
+
+/// What the user must know of the answers, one line each.
+void report_answers(const PredictOptions& options, const Problem& problem, const Prediction& done) {
+  const auto say = [&](std::size_t rows, const std::string& what) {
+    if (rows > 0) print_status(plural(rows, "row") + " of " + std::to_string(problem.queries.rows) + what);
+  };
+  say(done.without_answer, " without an answer (nan): no row of the data is in reach of the query");
+  if (const Empty empty = problem.smoothing.empty; empty == Empty::nearest || empty == Empty::mean)
+    say(count_of(done, QueryStatus::empty),
+        " with no row of the data in reach: there the answer is " +
+            std::string(empty == Empty::mean ? "the mean of all rows" : "that of the nearest row"));
+  say(count_of(done, QueryStatus::lower_order),
+      " where the rows in reach do not determine the order that was asked for");
+  say(done.far, " more than four bandwidths from all data: there the answer is that of the nearest rows");
+  if (options.bootstrap.is_pairs())
+    say(done.passed_over, " not from all replicates (column boot_used): in the others no row near the query was drawn");
+}
+
+nlohmann::ordered_json json_of_statuses(const Prediction& done) {
+  nlohmann::ordered_json counts;
+  for (const QueryStatus status :
+       {QueryStatus::answered, QueryStatus::far, QueryStatus::unseen, QueryStatus::empty, QueryStatus::lower_order})
+    counts[to_string(status)] = count_of(done, status);
+  return counts;
+}
+
 /// What asks for an added column.
 std::string option_of(const Column& column) {
   if (column.name == bound_name) return "--error-bounds";
+  if (column.name == status_name) return "--status";
   return column.name.find("boot_") != std::string::npos ? "--bootstrap" : "--standard-error or --slope";
 }
 
@@ -188,18 +238,21 @@ void check_predict(const PredictOptions& options, const Problem& problem) {
   if (format == TableFormat::npy && !problem.data.group.empty()) {
     throw UsageError("--out: an NPY file cannot hold the names of groups; .csv and .tsv can");
   }
+  if (options.status && format == TableFormat::npy)
+    throw UsageError("--status: an NPY file cannot hold words; .csv and .tsv can");
   check_inference(options.inference, problem);
   check_bootstrap(options.bootstrap, options.inference, problem);
   if (options.inference.wanted() || options.bootstrap.wanted())
     check_can_leave_one_out(problem.data, problem.group_names,
                             options.problem.model.empty() ? options.problem.data : options.problem.model);
-  for (const Column& column : added_columns(options, problem))
+  std::vector<Column> added = added_columns(options, problem);
+  if (options.status) added.push_back({status_name, {}});
+  for (const Column& column : added)
     for (const auto* names : {&problem.data.x, &problem.data.y})
       if (std::find(names->begin(), names->end(), column.name) != names->end())
         throw UsageError(option_of(column) + ": a column is called " + in_quotes(column.name) + " already");
   const double rows = static_cast<double>(problem.queries.rows),
-               cells = static_cast<double>(problem.queries.cols + problem.data.values.cols +
-                                           added_columns(options, problem).size());
+               cells = static_cast<double>(problem.queries.cols + problem.data.values.cols + added.size());
   require_space(options.out, rows * cells * (format == TableFormat::npy ? 8 : 2));
 }
 
@@ -215,21 +268,11 @@ Exit run_predict(const PredictOptions& options) {
   call.tolerance = tolerance;
   const Prediction done = predict(options, problem, call);
   write_outputs(options, problem, done, call);
-  if (done.without_answer > 0 && !options.common.quiet) {
-    print_status(plural(done.without_answer, "row") + " of " + std::to_string(problem.queries.rows) +
-                 " without an answer (nan): no row of the data is in reach of the query");
-  }
-  if (done.far > 0 && !options.common.quiet) {
-    print_status(plural(done.far, "row") + " of " + std::to_string(problem.queries.rows) +
-                 " more than four bandwidths from all data: there the answer is that of the nearest rows");
-  }
-  if (done.passed_over > 0 && options.bootstrap.is_pairs() && !options.common.quiet) {
-    print_status(plural(done.passed_over, "row") + " of " + std::to_string(problem.queries.rows) +
-                 " not from all replicates (column boot_used): in the others no row near the query was drawn");
-  }
+  if (!options.common.quiet) report_answers(options, problem, done);
   if (!options.common.json) return Exit::ok;
   nlohmann::ordered_json report = json_report(problem, threads, start, options.out);
   report["rows_without_answer"] = done.without_answer;
+  if (!done.statuses.empty()) report["statuses"] = json_of_statuses(done);
   if (options.inference.wanted()) report["rows_far_from_data"] = done.far;
   if (options.bootstrap.wanted()) report["rows_not_from_all_replicates"] = done.passed_over;
   report["result"] = {{"algorithm", to_string(done.report.algorithm)},
@@ -261,6 +304,10 @@ void add_predict(CLI::App& program, Command& chosen) {
       "Add a column 'error_bound' to the predictions: no error of the arithmetic in the row is larger, as a "
       "part of the range (largest - smallest value) of its y column, but for the rounding of the largest "
       "value. It says nothing of the data: --standard-error does");
+  command->add_flag("--status", options->status,
+                    "Add a column 'status': answered; far, more than four bandwidths from all data; unseen, no row is "
+                    "visible; empty, no row is within reach of the kernel; lower_order, the rows in reach do not "
+                    "determine the line or parabola");
   add_common_options(*command, options->common);
   command->callback([=, &chosen] {
     options->out_given = command->count("--out") > 0;

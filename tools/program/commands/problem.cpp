@@ -61,18 +61,18 @@ void set_grid(Problem& problem, const std::string& text) {
   }
 }
 
-Gaussian score_of(const ProblemOptions& options, std::size_t dims) {
+Kernel score_of(const ProblemOptions& options, const KernelProfile& profile, std::size_t dims) {
   const bool by_w = !options.w.empty();
   const std::string option = by_w ? "--w" : "--bandwidth", &text = by_w ? options.w : options.bandwidth;
   std::vector<double> numbers = numbers_argument(option, text);
   if (numbers.size() != 1 && numbers.size() != dims) {
     throw UsageError(option + ": " + plural(numbers.size(), "number") + " for " + plural(dims, "x column"));
   }
-  if (by_w) return Gaussian(std::move(numbers));
+  if (by_w) return Kernel(profile, std::move(numbers));
   for (const double h : numbers) {
     if (!(h > 0)) throw UsageError("--bandwidth: " + in_quotes(to_text(h)) + " is not above 0");
   }
-  return Gaussian::from_bandwidth(std::move(numbers));
+  return Kernel::from_bandwidth(profile, std::move(numbers));
 }
 
 void read_at(Problem& problem, const ProblemOptions& options, const TextFormat& format) {
@@ -153,6 +153,7 @@ void add_problem_options(CLI::App& command, ProblemOptions& options) {
   for (CLI::Option* option : {x, y, precision, w, bandwidth}) option->needs(data);
   data->needs(x)->needs(y);
   w->excludes(bandwidth);
+  for (CLI::Option* option : add_kernel_options(command, options.kernel)) option->needs(data);
   auto* at = command.add_option("--at", options.at, "Queries: a file with the x columns")->type_name("FILE");
   auto* grid = command.add_option("--grid", options.grid, "Queries: N points per x column over the range of the data")
                    ->type_name("N");
@@ -176,6 +177,7 @@ void add_problem_options(CLI::App& command, ProblemOptions& options) {
 }
 
 void add_column_options(CLI::App& command, ProblemOptions& options) {
+  for (CLI::Option* option : add_order_options(command, options.kernel)) option->needs(command.get_option("--data"));
   command
       .add_option("--key-weights", options.key_weights,
                   "Column of --data with a weight for each row as a key, 0 or more (default: all 1)")
@@ -242,7 +244,9 @@ std::vector<Part> parts_of(Problem problem) {
   for (std::size_t g = 0; g < problem.group_names.size(); ++g) {
     const auto asked = queries.find(problem.group_names[g]);
     if (asked == queries.end()) continue;
-    Problem part{.data = rows_of(problem.data, keys.at(problem.group_names[g])), .precision = problem.precision};
+    Problem part{.data = rows_of(problem.data, keys.at(problem.group_names[g])),
+                 .precision = problem.precision,
+                 .smoothing = problem.smoothing};
     part.score = problem.score ? *problem.score : problem.group_scores[g];
     part.queries = rows_of(problem.queries, asked->second);
     part.range = problem.range;
@@ -268,15 +272,18 @@ Problem load_problem(const ProblemOptions& options, bool quiet) {
   if (options.model.empty()) {
     if (options.w.empty() && options.bandwidth.empty()) throw UsageError("--data needs --w or --bandwidth");
     const auto x = names_argument("--x", options.x), y = names_argument("--y", options.y);
-    problem.score = score_of(options, x.size());
+    problem.smoothing = checked_smoothing(options.kernel, x.size());
+    problem.score = score_of(options, problem.smoothing.kernel, x.size());
     problem.precision = options.precision == "float" ? Precision::float_ : Precision::double_;
     problem.data =
         read_data(options.data, {.x = x, .y = y, .key_weights = options.key_weights, .group = options.group}, format);
     report_left_out(problem.data.left_out, options.data, quiet);
   } else {
     Model model = read_model(options.model);
-    for (std::vector<double>& w : model.group_w) problem.group_scores.emplace_back(std::move(w));
-    if (problem.group_scores.empty()) problem.score = Gaussian(std::move(model.w));
+    problem.smoothing = model.smoothing;
+    const KernelProfile& profile = problem.smoothing.kernel;
+    for (std::vector<double>& w : model.group_w) problem.group_scores.emplace_back(profile, std::move(w));
+    if (problem.group_scores.empty()) problem.score = Kernel(profile, std::move(model.w));
     problem.precision = model.precision;
     problem.data = std::move(model.data);
   }
@@ -311,7 +318,7 @@ void check_outputs(const CommonOptions& common, const std::string& out, const st
 
 nlohmann::ordered_json json_report(const Problem& problem, int threads, Clock::time_point start,
                                    const std::string& out) {
-  return {
+  nlohmann::ordered_json report = {
       {"queries", problem.queries.rows},
       {"keys", problem.data.keys.rows},
       {"w", problem.score ? nlohmann::ordered_json(problem.score->w()) : nlohmann::ordered_json(nullptr)},
@@ -323,11 +330,15 @@ nlohmann::ordered_json json_report(const Problem& problem, int threads, Clock::t
       {"seconds", std::chrono::duration<double>(Clock::now() - start).count()},
       {"out", out},
   };
+  add_json(problem.smoothing, report);
+  return report;
 }
 
 Options library_options(const Problem& problem, int threads, attnpool::Progress progress) {
   Options options;
   options.range = problem.range;
+  options.order = problem.smoothing.order;
+  if (problem.smoothing.empty != Empty::error) options.empty = problem.smoothing.empty;
   options.key_weights = problem.data.key_weights;
   options.threads = threads;
   options.progress = std::move(progress);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "commands/kernel_options.hpp"
 #include "io/model.hpp"
 
 namespace attnpool::program {
@@ -28,20 +29,22 @@ struct ProblemOptions {
   std::string data, x, y, key_weights, group, precision = "double", w, bandwidth;
   std::string at, grid, window;
   bool leave_one_out = false, causal = false;
+  KernelOptions kernel;
   bool at_own_rows = false;  ///< no option: a command that answers at the rows of the data
   ReadOptions read;
 };
 
 void add_problem_options(CLI::App& command, ProblemOptions& options);
-/// --key-weights and --group, for commands that know them.
+/// --order, --empty, --key-weights and --group, for commands that know them.
 void add_column_options(CLI::App& command, ProblemOptions& options);
 
 /// All of that, read and checked.
 struct Problem {
   Data data;
   Precision precision = Precision::double_;
-  std::optional<Gaussian> score = {};         ///< not of a model with groups
-  std::vector<Gaussian> group_scores = {};    ///< of a model with groups, in the order of `group_names`
+  Smoothing smoothing = {};
+  std::optional<Kernel> score = {};           ///< not of a model with groups
+  std::vector<Kernel> group_scores = {};      ///< of a model with groups, in the order of `group_names`
   std::vector<std::string> group_names = {};  ///< in the order of their first rows
   Matrix<double> queries = {};
   std::vector<std::string> query_groups = {};  ///< [queries], or empty
@@ -71,7 +74,8 @@ std::vector<Data> groups_of(const Data& data);
 /// Says on standard error how many rows of a file were left out, if any were.
 void report_left_out(std::size_t rows, const std::string& file, bool quiet);
 
-/// What the library is to know beside the arrays; it refers to the problem's key weights.
+/// What the library is to know beside the arrays; it refers to the problem's key weights. Where an empty neighbourhood is an error
+/// the library answers NaN: the command that asked has the words for it.
 Options library_options(const Problem& problem, int threads, attnpool::Progress progress);
 
 /// Refuses two outputs on standard output and files that could not be made, before any work.

@@ -24,6 +24,7 @@ std::vector<double> bandwidths_of(const Problem& problem) {
 
 std::string text_of(const Problem& problem, const FitSummary& summary) {
   std::string text = program::text_of(summary);
+  if (!problem.smoothing.is_gaussian_mean()) text += "kernel     " + text_of(problem.smoothing) + "\n";
   const std::vector<double> h = bandwidths_of(problem);
   for (std::size_t d = 0; d < h.size(); ++d)
     text += (d == 0 ? "bandwidth  " : "           ") + problem.data.x[d] + ": " +
@@ -43,11 +44,9 @@ Exit run_summary(const SummaryOptions& options) {
   const std::vector<Part> parts = parts_of(problem);
   for (std::size_t g = 0; g < parts.size(); ++g) {
     const Part& part = parts[g];
-    const Arrays<double> arrays(part.problem);
-    const FitSummary summary = Inference(arrays.keys.view(), arrays.values.view(), *part.problem.score,
-                                         {.key_weights = part.problem.data.key_weights, .threads = threads})
-                                   .summary();
+    const FitSummary summary = summary_of(part.problem.data, *part.problem.score, part.problem.smoothing, threads);
     nlohmann::ordered_json entry = to_json(summary);
+    add_json(problem.smoothing, entry);
     entry["bandwidth"] = bandwidths_of(part.problem);
     if (!problem.data.group.empty()) {
       const std::string& name = problem.group_names[g];

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/errors.hpp"
+#include "commands/inference.hpp"
 #include "display/progress.hpp"
 
 namespace attnpool::program {
@@ -56,6 +57,10 @@ SelectionOptions selection_options(const TrainingOptions& options, ProgressDispl
   SelectionOptions selection;
   selection.criterion = options.criterion;
   selection.per_dimension = options.per_dimension;
+  selection.kernel = options.smoothing.kernel;
+  selection.order = options.smoothing.order;
+  // A bandwidth at which a row has no other within reach is then out of the question, as it is for nan.
+  if (options.smoothing.empty != Empty::error) selection.empty = options.smoothing.empty;
   selection.threads = options.descent.threads;
   selection.progress = [&display](double fraction) { return display.update(fraction); };
   return selection;
@@ -138,6 +143,7 @@ Training selected(const Data& data, const TrainingOptions& asked, Selection foun
   training.options = asked.descent;
   training.options.key_weights = data.key_weights;
   training.criterion = asked.criterion;
+  training.smoothing = asked.smoothing;
   training.at_bound = to_string(found.bound);
   training.result.w = found.w;
   training.result.loss = found.leave_one_out;
@@ -172,9 +178,9 @@ Training ruled(const Data& data, Precision precision, const TrainingOptions& ask
   training.rule = asked.rule;
   for (const double h : bandwidths_by(asked.rule, keys.view(), values.view(), data.key_weights))
     training.result.w.push_back(1 / h);
-  training.summary = Inference(keys.view(), values.view(), Gaussian(training.result.w),
-                               {.key_weights = data.key_weights, .threads = asked.descent.threads})
-                         .summary();
+  training.smoothing = asked.smoothing;
+  training.summary =
+      summary_of(data, Kernel(asked.smoothing.kernel, training.result.w), asked.smoothing, asked.descent.threads);
   training.result.loss = training.summary->leave_one_out;
   training.result.stop = FitStop::converged;
   return training;

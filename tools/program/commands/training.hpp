@@ -15,6 +15,7 @@ struct TrainingOptions {
   std::string rule;  ///< "", or which rule gives w: "scott", "silverman" or "dpill"
   Criterion criterion = Criterion::leave_one_out;
   bool per_dimension = true;
+  Smoothing smoothing;
   FitOptions descent;  ///< threads and leave_one_out serve both
 };
 
@@ -27,6 +28,7 @@ struct Training {
   std::string group;
   std::size_t rows = 0;
   Criterion criterion = Criterion::leave_one_out;
+  Smoothing smoothing;
   FitOptions options;                  ///< of a descent, with the w and the rate that it began with
   FitResult result;                    ///< of a selection: w, its leave-one-out loss, and how it ended
   std::optional<Selection> selection;  ///< if w was selected

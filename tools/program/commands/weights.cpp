@@ -63,6 +63,7 @@ void write_weights(const WeightsOptions& options, const Problem& problem, int th
         return progress.update((static_cast<double>(first) + fraction * static_cast<double>(count)) /
                                static_cast<double>(query_count));
       });
+      call.empty = Empty::nan;  // where no key is within reach all weights are 0
       call.range = problem.range.shifted(static_cast<std::ptrdiff_t>(first));
       Matrix<T> rows(count, key_count);
       const MatrixView<const T> queries(arrays.queries.view().row(first), count, arrays.queries.cols);
@@ -87,6 +88,10 @@ Exit run_weights(const WeightsOptions& options) {
   const Problem problem = load_problem(options.problem, options.common.quiet);
   if (!problem.data.group.empty()) {
     throw UsageError("--model: " + in_quotes(options.problem.model) + " has groups, which `weights` does not know");
+  }
+  if (problem.smoothing.order > 0) {
+    throw UsageError("--model: " + in_quotes(options.problem.model) + " is of order " +
+                     std::to_string(problem.smoothing.order) + "; `weights` knows those of order 0");
   }
   if (!options.plot.empty() && problem.queries.rows > max_picture_cells / problem.data.keys.rows) {
     throw UsageError("--plot: " + std::to_string(problem.queries.rows) + " x " +

@@ -17,6 +17,9 @@ attnpool::Model plain(const Model& model) {
                          .group = data.group,
                          .groups = data.groups,
                          .group_w = model.group_w,
+                         .kernel = model.smoothing.kernel,
+                         .order = model.smoothing.order,
+                         .empty = model.smoothing.empty,
                          .in_double = model.precision == Precision::double_,
                          .loss = model.loss,
                          .leave_one_out = model.leave_one_out,
@@ -70,6 +73,7 @@ Model model_from_json(std::string_view text, const std::string& file) {
                   .groups = std::move(read.groups)};
     model.w = std::move(read.w);
     model.group_w = std::move(read.group_w);
+    model.smoothing = {read.kernel, read.order, read.empty};
     model.precision = read.in_double ? Precision::double_ : Precision::float_;
     model.loss = read.loss;
     model.leave_one_out = read.leave_one_out;

@@ -8,11 +8,22 @@
 
 namespace attnpool::program {
 
+/// How answers are made from weights, beside the bandwidth.
+struct Smoothing {
+  KernelProfile kernel = {};
+  int order = 0;
+  Empty empty = Empty::nan;
+
+  /// Whether answers are means under the Gaussian kernel, of which alone standard errors are known.
+  bool is_gaussian_mean() const { return kernel.is_gaussian() && order == 0; }
+};
+
 /// What training leaves: a fitted model, with the data as the program reads them. attnpool/model.hpp has the format.
 struct Model {
   Data data;
   std::vector<double> w;                          ///< one entry, or one per x column; empty with groups
   std::vector<std::vector<double>> group_w = {};  ///< with groups: such a w for each, in the order of their first rows
+  Smoothing smoothing = {};
   Precision precision = Precision::double_;
   Loss loss = Loss::mean;
   bool leave_one_out = true;
