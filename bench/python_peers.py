@@ -3,7 +3,8 @@
     tools/bench --python [--threads N] [--large] [PART ...]
 
 PARTs: d2l statsmodels selection long inference bootstrap lowess batch process; all by default. --large adds the chapter at n = 20,000, where its own
-code takes some 13 GB and minutes, and lowess at n = 100,000 with its default fraction, where statsmodels takes minutes.
+code takes some 13 GB and minutes, local lines at n = 5,000, and lowess at n = 100,000 with its default fraction, where
+statsmodels takes minutes.
 Times are medians of interleaved runs (one run each at n = 20,000), on one thread unless told otherwise.
 """
 
@@ -127,6 +128,28 @@ def statsmodels():
             5 if n < 5000 else 3,
         )
         row(n, *map(seconds, runs), f"{runs[0] / runs[1]:.0f}×", f"{np.abs(fits[0][0] - fits[1][0]).max():.0e}")
+    statsmodels_lines(data, rng)
+
+
+def statsmodels_lines(data, rng):
+    """statsmodels takes a matrix, and a pseudo-inverse, for every query."""
+    from statsmodels.nonparametric.kernel_regression import KernelReg
+
+    from attnpool.shims import statsmodels as shim
+
+    print("\nThe same with its default, reg_type='ll', and the means alone by attnpool.pool(..., order=1):\n")
+    row("n", "statsmodels", "the drop-in", "ratio", "pool", "ratio", "fits apart")
+    row(*["--:"] * 7)
+    for n in (len(data), 1000) + (5000,) * options.large:
+        times, accel = (data if n == len(data) else data[rng.integers(0, len(data), n)] + rng.normal(0, 0.3, (n, 2))).T
+        runs, fits = both(
+            *(lambda kind=kind: kind(accel, times, "c", bw=[1.5]).fit() for kind in (KernelReg, shim.KernelReg)),
+            5 if n == len(data) else 1,
+        )
+        pool = median_run(lambda: attnpool.pool(times, times, accel, bandwidth=1.5, order=1), 9)[0]
+        ratios = [f"{runs[0] / t:.0f}×" for t in (runs[1], pool)]
+        apart = f"{np.abs(fits[0][0] - fits[1][0]).max():.0e}"
+        row(n, seconds(runs[0]), seconds(runs[1]), ratios[0], seconds(pool), ratios[1], apart)
 
 
 def batch():

@@ -74,7 +74,6 @@ def test_far_from_the_data(theirs):
     "name, options",
     [
         ("var_type", {"var_type": "u"}),
-        ("reg_type", {"reg_type": "ll"}),
         ("ckertype", {"ckertype": "tricube"}),
         ("bw", {"bw": "cv_ml"}),
     ],
@@ -84,6 +83,46 @@ def test_what_is_not_here(name, options):
         KernelReg(
             **{"endog": [0.0, 1.0], "exog": [0.0, 1.0], "var_type": "c", "reg_type": "lc", "bw": [1.0], **options}
         )
+
+
+def test_unknown_regression():
+    with pytest.raises(ValueError, match="^reg_type"):
+        KernelReg([0.0, 1.0], [0.0, 1.0], "c", "lq", bw=[1.0])
+
+
+@pytest.mark.parametrize("h", [[0.5], [0.6, 0.9], [0.9, 1.2, 1.5]])
+def test_local_planes(theirs, h):
+    columns = len(h)
+    g = np.random.default_rng(columns)
+    X, at = g.normal(size=(150, columns)) * 2 + 40, g.normal(size=(20, columns)) + 40
+    y = np.sin(X).sum(axis=1) + g.normal(0, 0.1, 150)
+    original, ours = (kind(y, X, "c" * columns, bw=h) for kind in (theirs, KernelReg))
+    assert ours.reg_type == original.reg_type == "ll"
+    for points in (None, at):
+        for theirs_, ours_ in zip(original.fit(points), ours.fit(points)):
+            seen = np.isfinite(ours_)
+            assert seen.mean() > 0.98
+            np.testing.assert_allclose(ours_[seen], theirs_[seen], rtol=1e-6, atol=1e-6)
+    assert ours.r_squared() == pytest.approx(original.r_squared(), rel=1e-8)
+    theirs_ = float(np.squeeze(original.cv_loo(np.array(h), original.est["ll"])))
+    assert ours.cv_loo(h) == pytest.approx(theirs_, rel=1e-6)
+
+
+def test_bandwidths_of_local_lines(theirs):
+    times, accel = MCYCLE.T
+    original, ours = (kind(accel, times, "c", bw="cv_ls") for kind in (theirs, KernelReg))
+    assert ours.bw == pytest.approx([1.47579411], rel=1e-7)  # the brute-force minimum
+    assert ours.cv_loo(ours.bw) <= ours.cv_loo(np.abs(original.bw)) * (1 + 1e-9)
+    assert KernelReg(accel, times, "c", bw="aic").bw == pytest.approx([1.64450117], rel=1e-7)
+
+
+def test_slopes_of_a_plane_and_where_there_is_none():
+    X = rng.normal(size=(100, 2))
+    mean, slopes = KernelReg(2 * X[:, 0] - 3 * X[:, 1] + 1, X, "cc", bw=[1.0, 1.0]).fit()
+    np.testing.assert_allclose(slopes, np.tile([2.0, -3.0], (100, 1)), rtol=1e-9)
+    alone = KernelReg([1.0, 2.0, 4.0], [0.0, 100.0, 200.0], "c", bw=[0.1]).fit()
+    np.testing.assert_array_equal(alone[0], [1, 2, 4])
+    assert np.isnan(alone[1]).all()
 
 
 def test_wrong_number_of_bandwidths():

@@ -101,9 +101,11 @@ class Search {
     for (double i = count - 1; i >= 0; --i) factors.push_back(last * std::exp2(-i / per_octave));
     return factors;
   }
-  // Factors in steps a third as large of short data, half as large of others: criteria without a gradient have more minima.
+  // Factors in steps a third as large of short data, half as large of others: criteria without a gradient have more minima. Kernels
+  // of compact support have one of their own wherever points enter or leave, the deeper the fewer rows there are.
   std::vector<double> between(const std::vector<double>& factors) const {
-    const std::size_t parts = data_.rows <= 2000 ? 3 : 2;
+    const bool is_jagged = options_.kernel.is_compact() && scale_.size() == 1 && data_.rows <= 500;
+    const std::size_t parts = is_jagged ? 12 : data_.rows <= 2000 ? 3 : 2;
     std::vector<double> all;
     for (std::size_t i = 0; i + 1 < factors.size(); ++i)
       for (std::size_t part = 0; part < parts; ++part)

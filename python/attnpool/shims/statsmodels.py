@@ -1,10 +1,16 @@
 """``KernelReg`` and ``lowess`` of statsmodels.nonparametric.
 
-``KernelReg``: continuous variables, local constant, Gaussian kernel. Different on purpose: far from the data the nearest points decide (the original has 0 / 0 = NaN); the marginal effects
-are the derivatives of the fit (those of statsmodels 0.13 are 2 / nobs times that with one variable, and no derivative
-with more); ``bw="cv_ls"`` and ``"aic"`` search the whole curve with the exact gradient (``attnpool.bandwidth.select``),
-where the original's simplex search may stop in a local minimum or at a negative bandwidth; a variable that does not
-help to predict has an infinite bandwidth. statsmodels' default reg_type="ll" and discrete variables are not here.
+``KernelReg``: continuous variables, Gaussian kernel, local linear (the default) and local constant. Different on purpose:
+
+- Far from the data the nearest points decide, where the original has 0 / 0 = NaN, or the pseudo-inverse of rounding errors.
+- Marginal effects: of "ll" the slopes of the local planes, as the original's, but NaN where the points within reach do not
+  determine the plane, or where its slopes would keep less than some five digits; of "lc" the derivatives of the fit (those
+  of statsmodels 0.13 are 2 / nobs times that with one variable, and no derivative with more).
+- ``bw="cv_ls"`` and ``"aic"`` search the whole curve of bandwidths (``attnpool.bandwidth.select``), where the original's simplex
+  search may stop in a local minimum or at a negative bandwidth; a variable that does not help to predict has an infinite
+  bandwidth ("lc"). The "aic" of "ll" counts the parameters of the planes, as R's np; the original those of the local constant.
+
+Discrete variables are not here.
 
 ``lowess``: the same numbers, up to rounding, hundreds of times as fast from some ten thousand points on. Different on purpose:
 what is not finite is refused where statsmodels computes with it (``missing="none"``), and so are data that are not sorted
@@ -23,6 +29,7 @@ from .._arrays import Array, named, numbers, refuse_not_finite, text
 from .._lowess import lowess as _lowess
 from ..bandwidth import select, w_from_bw
 
+_ORDERS = {"lc": 0, "ll": 1}
 _CRITERIA = {"cv_ls": "leave-one-out", "aic": "aicc"}
 
 
@@ -50,8 +57,8 @@ class KernelReg:
             raise NotImplementedError(
                 f"var_type: only continuous variables ('c', 'cc', ...) are here, got {var_type!r}"
             )
-        if reg_type != "lc":
-            raise NotImplementedError(f"reg_type: only 'lc' (local constant) is here, got {reg_type!r}")
+        if reg_type not in _ORDERS:
+            raise ValueError(f"reg_type: must be 'll' (local linear) or 'lc' (local constant), got {reg_type!r}")
         if ckertype != "gaussian":
             raise NotImplementedError(f"ckertype: only 'gaussian' is here, got {ckertype!r}")
         self.var_type, self.reg_type, self.ckertype, self.n_jobs = var_type, reg_type, ckertype, n_jobs
@@ -72,7 +79,8 @@ class KernelReg:
             if bw not in _CRITERIA:
                 raise NotImplementedError(f"bw: must be numbers, 'cv_ls' or 'aic', got {bw!r}")
             with named(x="exog", y="endog"):
-                self.bw = select(self.exog, self.endog, criterion=_CRITERIA[bw], n_jobs=n_jobs).bandwidth
+                order = _ORDERS[reg_type]
+                self.bw = select(self.exog, self.endog, criterion=_CRITERIA[bw], order=order, n_jobs=n_jobs).bandwidth
         else:
             self.bw = numbers("bw", bw).astype(np.float64)
             if self.bw.shape != (self.k_vars,):
@@ -92,17 +100,39 @@ class KernelReg:
     def fit(self, data_predict: Any = None) -> Tuple[Array, Array]:
         """(mean [n], marginal effects [n, k_vars]) at data_predict, by default at exog."""
         x = self.exog if data_predict is None else self._points("data_predict", data_predict)
-        w = _w(self.bw)
-        y, key = self.endog - self.endog.mean(), self.exog - self.exog.mean(axis=0)
-        pooled = f.pool(
-            x, self.exog, np.hstack([self.endog, y, key, y * key]), w=w, tolerance=1e-12, n_jobs=self.n_jobs
-        )
-        mean, y_mean, key_mean, product = np.split(pooled, [1, 2, 2 + self.k_vars], axis=1)
-        return mean[:, 0], w**2 * (product - y_mean * key_mean)  # d mean / d x = w^2 Cov(y, key) under the weights
+        if self.reg_type == "lc":
+            mean, _, covariance = self._moments(x)
+            return mean, _w(self.bw) ** 2 * covariance  # d mean / d x = w^2 Cov(key, y) under the weights
+        mean = f.pool(x, self.exog, self.endog[:, 0], w=_w(self.bw), order=1, n_jobs=self.n_jobs)
+        return mean, self._slopes(x)
+
+    def _moments(self, x: Array, unit: Any = 1.0, squares: bool = False) -> Tuple[Array, Array, Array]:
+        """Under the weights of each point: the mean of y, with squares Cov(key / unit), and Cov(key / unit, y)."""
+        k, y = self.k_vars, self.endog - self.endog.mean()
+        key = (self.exog - self.exog.mean(axis=0)) / unit
+        products = (key[:, :, np.newaxis] * key[:, np.newaxis]).reshape(-1, k * k)[:, : k * k if squares else 0]
+        columns = np.hstack([self.endog, y, key, y * key, products])
+        pooled = f.pool(x, self.exog, columns, w=_w(self.bw), tolerance=1e-12, n_jobs=self.n_jobs)
+        mean, y_mean, key_mean, product, second = np.split(pooled, [1, 2, 2 + k, 2 + 2 * k], axis=1)
+        outer = key_mean[:, :, np.newaxis] * key_mean[:, np.newaxis]
+        spread = second.reshape(-1, k, k) - outer if squares else outer
+        return mean[:, 0], spread, product - y_mean * key_mean
+
+    def _slopes(self, x: Array) -> Array:
+        """Of the local planes, Cov(key)^-1 Cov(key, y); NaN where that is not determined to five digits."""
+        unit = self.exog.std(axis=0)
+        unit[unit == 0] = 1
+        _, spread, covariance = self._moments(x, unit, squares=True)
+        determined = np.isfinite(spread).all(axis=(1, 2))
+        determined[determined] = np.linalg.eigvalsh(spread[determined])[:, 0] > 1e-11
+        slopes = np.full(x.shape, np.nan)
+        slopes[determined] = np.linalg.solve(spread[determined], covariance[determined, :, np.newaxis])[:, :, 0] / unit
+        return slopes
 
     def cv_loo(self, bw: Any, func: Any = None) -> float:
         """Mean squared leave-one-out error at bw; func is not looked at."""
-        predicted = f.pool_loo(self.exog, self.endog, w=_w(bw), n_jobs=self.n_jobs)
+        order = _ORDERS[self.reg_type]
+        predicted = f.pool_loo(self.exog, self.endog, w=_w(bw), order=order, n_jobs=self.n_jobs)
         return float(np.mean((predicted - self.endog) ** 2))
 
     def r_squared(self) -> float:
