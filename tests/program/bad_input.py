@@ -122,7 +122,7 @@ CASES = [
     (["predict", "--model", "edited.json", "--grid", "5"], DATA,
      "edited.json: the checksum does not agree; the model was damaged or edited"),
     (["weights", "--model", "version.json", "--grid", "5", "--out", "w.npy"], DATA,
-     "version.json: model format version 7; this program reads version 1"),
+     "version.json: model format version 7; this program reads versions 1 and 2"),
     # Arguments.
     ([], USAGE, "no command; there are demo, fit, predict, weights, lowess, summary, info and help (see attnpool --help)"),
     (["paint"], USAGE, "no command 'paint'; there are demo, fit, predict, weights, lowess, summary, info and help (see attnpool --help)"),

@@ -187,13 +187,13 @@ TEST(Model, TheLibraryReadsWhatTheProgramWritesAndPredictsFromIt) {
   pool<double>({queries.data(), 2, 2}, {model.keys.data(), 3, 2}, {model.values.data(), 3, 1}, Gaussian(model.w),
                MatrixView<double>(want.data(), 2, 1));
   EXPECT_EQ(got, want);
-  model.kernel = KernelShape::epanechnikov;
+  model.kernel = KernelShape::laplace;
   model.order = 1;
   predict(model, {queries.data(), 2, 2}, MatrixView<double>(got.data(), 2, 1));
   Options lines;
   lines.order = 1;
   pool<double>({queries.data(), 2, 2}, {model.keys.data(), 3, 2}, {model.values.data(), 3, 1},
-               Kernel(KernelShape::epanechnikov, model.w), MatrixView<double>(want.data(), 2, 1), lines);
+               Kernel(KernelShape::laplace, model.w), MatrixView<double>(want.data(), 2, 1), lines);
   EXPECT_EQ(got[0], want[0]);
   EXPECT_THROW(predict(model, {queries.data(), 2, 2}, MatrixView<double>(got.data(), 2, 1), lines),
                std::invalid_argument);

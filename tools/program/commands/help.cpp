@@ -43,18 +43,18 @@ a bound: the data then do not determine one in between.
 --method descent, or any of its options (--lr, --epochs, --w0, --loss, ...), learns w by gradient descent instead.
 )"},
     Topic{"kernels", "Kernels that weights follow, local lines, and rows out of reach", R"(
---kernel names the weight of a row as a function of u, its distance in bandwidths:
+--kernel names the weight of a row as a function of u, its distance in bandwidths. Three kernels never end:
   gaussian            exp(-u^2 / 2); the bandwidth is a standard deviation (default)
-  boxcar              1               up to u = 1, then 0, as all to the line
+  laplace             exp(-u)
+  rational_quadratic  (1 + u^2 / (2 alpha))^-alpha, with --alpha (1)
+The others are 0 from u = 1 on:
+  boxcar              1
   triangular          1 - u
   epanechnikov        1 - u^2
   biweight            (1 - u^2)^2
   triweight           (1 - u^2)^3
   tricube             (1 - u^3)^3
   cosine              cos(pi u / 2)
-  ------------------
-  laplace             exp(-u)
-  rational_quadratic  (1 + u^2 / (2 alpha))^-alpha, with --alpha (1)
 With several x columns u is the Euclidean distance in bandwidths; --product multiplies the kernels of the columns
 instead. A bandwidth belongs to its kernel: that of another kernel is another number.
 
@@ -63,8 +63,8 @@ ends of the data; --order 2 a parabola, for one x column. Where no row is within
 says what the answer is: nan, nearest (that of the nearest row), mean (of all rows) or error. A fit judges no
 bandwidth by an error: it passes over those at which a row has no other within reach, as for nan.
 
-predict --status tells for every answer what it rests on. Standard errors and the bootstrap are known for the
-gaussian kernel at order 0; gradient descent too.
+predict --status tells for every answer what it rests on. Standard errors, the bootstrap and gradient descent
+are for the gaussian kernel at order 0.
 )"},
     Topic{"inference", "Standard errors, bands, slopes, and what they mean", R"(
 predict --standard-error adds to every y column Y the columns Y_se, Y_lower and Y_upper: the standard error of the
