@@ -109,7 +109,8 @@ constexpr detail::Routines<T> routines() {
 
 extern const detail::RoutineTable table;
 constinit const detail::RoutineTable table = {
-    routines<float>(), routines<double>(), {spread, translate, evaluate, evaluate_planes}, ladder, rung, lowess_pairs, lowess_block};
+    routines<float>(), routines<double>(), {spread, translate, evaluate, evaluate_planes}, ladder, rung,
+    lowess_pairs,      lowess_block};
 #endif
 
 }  // namespace attnpool::ATTNPOOL_ISA

@@ -2,8 +2,8 @@
 // The oracle: the textbook formulas in long double (64-bit mantissa on x86-64, 113 bits on aarch64), one query at a
 // time. It shares no code with the library, not even with attnpool::reference, which is itself tested against it.
 #include <algorithm>
-#include <attnpool/range.hpp>
 #include <attnpool/kernel.hpp>
+#include <attnpool/range.hpp>
 #include <attnpool/view.hpp>
 #include <cmath>
 #include <limits>

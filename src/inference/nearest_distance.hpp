@@ -1,7 +1,7 @@
 #pragma once
 // The distance of queries to the nearest key.
-#include <attnpool/options.hpp>
 #include <attnpool/kernel.hpp>
+#include <attnpool/options.hpp>
 #include <attnpool/view.hpp>
 #include <vector>
 

@@ -119,11 +119,12 @@ enum attnpool_empty {
 
 /// What an answer rests on.
 enum attnpool_query_status {
-  ATTNPOOL_QUERY_ANSWERED = 0,    ///< by keys within four bandwidths
-  ATTNPOOL_QUERY_FAR = 1,         ///< the nearest key is more than four bandwidths away
-  ATTNPOOL_QUERY_UNSEEN = 2,      ///< the query is not finite, or no key is visible to it: everything is NaN
-  ATTNPOOL_QUERY_EMPTY = 3,       ///< no key is within the kernel's reach: the answer is that of attnpool_options.empty
-  ATTNPOOL_QUERY_LOWER_ORDER = 4  ///< keys do not determine the local polynomial that was asked for: one of lower degree
+  ATTNPOOL_QUERY_ANSWERED = 0,  ///< by keys within four bandwidths
+  ATTNPOOL_QUERY_FAR = 1,       ///< the nearest key is more than four bandwidths away
+  ATTNPOOL_QUERY_UNSEEN = 2,    ///< the query is not finite, or no key is visible to it: everything is NaN
+  ATTNPOOL_QUERY_EMPTY = 3,     ///< no key is within the kernel's reach: the answer is that of attnpool_options.empty
+  ATTNPOOL_QUERY_LOWER_ORDER =
+      4  ///< keys do not determine the local polynomial that was asked for: one of lower degree
 };
 
 typedef struct attnpool_options {
@@ -149,7 +150,7 @@ typedef struct attnpool_options {
   int kernel;                 ///< ATTNPOOL_KERNEL_*, of every function that takes w
   double kernel_alpha;        ///< of ATTNPOOL_KERNEL_RATIONAL_QUADRATIC, in (0, 1000]; 0: 1
   int kernel_product;         ///< not 0: the product of K over the dimensions, instead of K of the distance
-  int order;                  ///< attnpool_pool_*, attnpool_pool_batch_*: degree of the local polynomial, 0, 1 or (one dimension) 2
+  int order;  ///< attnpool_pool_*, attnpool_pool_batch_*: degree of the local polynomial, 0, 1 or (one dimension) 2
   int* query_status;          ///< NULL, or [Q], of the same functions: ATTNPOOL_QUERY_* of each query
   size_t query_status_count;  ///< Q, or 0 with NULL
   int empty;                  ///< ATTNPOOL_EMPTY_*, of the same functions
