@@ -220,35 +220,36 @@ void pool(In<T> queries, In<T> keys, In<T> values, const Kernel& kernel, MatrixV
 }
 
 template <class T>
-void detail::pool_custom(In<T> queries, In<T> keys, In<T> values, const std::vector<double>& w,
-                         void (*weigh)(const void* context, T* squares, std::size_t count), const void* context,
-                         MatrixView<T> out, const Options& options) {
+void pool_custom(In<T> queries, In<T> keys, In<T> values, const std::vector<double>& w,
+                 void (*weigh)(const void* context, T* squares, std::size_t count), const void* context,
+                 MatrixView<T> out, const Options& options) {
   const Kernel in_bandwidths(KernelShape::epanechnikov,
                              w);  // whose units are bandwidths, and whose weights are not used
-  check_pool<T>(queries, keys, values, in_bandwidths, out);
-  check_unused(options, "pool_custom", uses_range | uses_key_weights | uses_algorithm | uses_order);
-  check_options(options, queries.rows, keys.rows, keys.cols, in_bandwidths.profile());
-  if (options.order != 0) bad_argument("order", "must be 0 under a function, got " + to_string(options.order));
+  detail::check_pool<T>(queries, keys, values, in_bandwidths, out);
+  detail::check_unused(options, "pool_custom",
+                       detail::uses_range | detail::uses_key_weights | detail::uses_algorithm | detail::uses_order);
+  detail::check_options(options, queries.rows, keys.rows, keys.cols, in_bandwidths.profile());
+  if (options.order != 0)
+    detail::bad_argument("order", "must be 0 under a function, got " + detail::to_string(options.order));
   if (options.empty == Empty::nearest || options.empty == Empty::mean)
-    bad_argument("empty",
-                 std::string("must be nan or error under a function, got ") + attnpool::to_string(options.empty));
+    detail::bad_argument(
+        "empty", std::string("must be nan or error under a function, got ") + attnpool::to_string(options.empty));
   if (options.algorithm != Algorithm::automatic && options.algorithm != Algorithm::dense)
-    bad_argument("algorithm", std::string(attnpool::to_string(options.algorithm)) +
-                                  " cannot serve a function whose reach it does not know");
-  const CustomKernel<T> custom{weigh, context};
-  Workspace<T> workspace;
+    detail::bad_argument("algorithm", std::string(attnpool::to_string(options.algorithm)) +
+                                          " cannot serve a function whose reach it does not know");
+  const detail::CustomKernel<T> custom{weigh, context};
+  detail::Workspace<T> workspace;
   workspace.prepare(values, options);
-  PoolRequest<T> request{queries, keys, in_bandwidths, Moments::none, options};
+  detail::PoolRequest<T> request{queries, keys, in_bandwidths, detail::Moments::none, options};
   request.custom = &custom;
-  pool_with<T>(request, out, workspace);
+  detail::pool_with<T>(request, out, workspace);
 }
 
-#define ATTNPOOL_INSTANTIATE(T)                                                                            \
-  template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>);                  \
-  template void detail::pool_with<T>(const PoolRequest<T>&, MatrixView<T>, Workspace<T>&);                 \
-  template void detail::pool_custom<T>(In<T>, In<T>, In<T>, const std::vector<double>&,                    \
-                                       void (*)(const void*, T*, std::size_t), const void*, MatrixView<T>, \
-                                       const Options&);                                                    \
+#define ATTNPOOL_INSTANTIATE(T)                                                                                     \
+  template void detail::check_pool<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>);                           \
+  template void detail::pool_with<T>(const PoolRequest<T>&, MatrixView<T>, Workspace<T>&);                          \
+  template void pool_custom<T>(In<T>, In<T>, In<T>, const std::vector<double>&,                                     \
+                               void (*)(const void*, T*, std::size_t), const void*, MatrixView<T>, const Options&); \
   template void pool<T>(In<T>, In<T>, In<T>, const Kernel&, MatrixView<T>, const Options&);
 ATTNPOOL_INSTANTIATE(float)
 ATTNPOOL_INSTANTIATE(double)

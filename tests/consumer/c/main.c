@@ -62,27 +62,11 @@ int main(int argc, char** argv) {
     printf("usage: main MCYCLE.CSV\n");
     return 2;
   }
-<<<<<<< HEAD
   textbook(w, 0, prediction);
   check_pooling();
   check_fitting();
   check_inference();
   check_process();
-=======
-  pooling();
-  single_precision();
-  rows();
-  states();
-  fitting();
-  selecting();
-  ruling();
-  selecting_for_each();
-  inferring();
-  resampling();
-  cancelling();
-  older_and_newer();
-  messages();
->>>>>>> 0f936cb07dba2167b4f9b72a6de034740e5469db
   OK(attnpool_thread_count(2, &threads));
   CHECK(threads >= 1 && threads <= 2);
   CHECK(attnpool_supported_isa(0) != NULL && strcmp(attnpool_supported_isa(0), "scalar") == 0);
