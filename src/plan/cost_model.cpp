@@ -37,7 +37,7 @@ double grid(const GridWork& w) {
 double window(const WindowWork& w) {
   const double sums = (1 + w.degree) * w.planes, move = w.degree * (1 + w.degree) / 2 * w.planes;
   return 1e-9 * (60e3 + w.keys * (14 + 0.6 * sums) + w.cells * (20 + 4 * sums + 3 * move) +
-                 w.queries * (25 + 0.7 * w.coefficients * w.planes + w.visited * 0.35 * w.powers * w.planes / 2) +
+                 w.queries * (25 + 0.7 * w.coefficients * w.planes + w.visited * 0.15 * w.powers * w.planes / 2) +
                  std::min(w.queries, w.cells) * (40 + 6 * w.visited));
 }
 

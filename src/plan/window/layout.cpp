@@ -14,7 +14,7 @@ namespace {
 // Cells beyond this number leave the caches for good, and places in cells are known to 2^-30 of a cell up to it.
 constexpr double most_cells = 0x1p22;
 
-// The number of keys in a cell around a key, on average, as a function of its width.
+// The numbers of keys in a cell around a key, and in one some way off, on average over the keys, as functions of its width.
 class Crowding {
  public:
   template <class T>
@@ -43,6 +43,17 @@ class Crowding {
       sum += weight_ * static_cast<double>(std::max(end, j + 1) - std::min(begin, j));
     }
     return sum / static_cast<double>(count);
+  }
+
+  // Pairs of sampled keys: too few to tell of one key, enough for the average.
+  double at(double distance, double width) const {
+    std::size_t begin = 0, end = 0, pairs = 0;
+    for (const double x : sample_) {
+      while (begin < sample_.size() && sample_[begin] < x + distance - width / 2) ++begin;
+      while (end < sample_.size() && sample_[end] <= x + distance + width / 2) ++end;
+      pairs += end - begin;
+    }
+    return weight_ * static_cast<double>(pairs) / static_cast<double>(sample_.size());
   }
 
  private:
@@ -108,8 +119,8 @@ WindowLayout choose_window(const PoolRequest<T>& request, const Region& region, 
     const double even = range > 0 ? range * per_cell / keys : bandwidth / 2;
     WindowLayout layout = layout_of<T>(region, low, high, bandwidth, even);
     if (!layout.possible) continue;
-    const double crowd = crowding(layout.width);
-    layout.visited = crowd * (layout.reach == 1 || !through ? 3 : 2);
+    layout.visited = 2 * crowding.at(static_cast<double>(layout.reach) * layout.width, layout.width) +
+                     (layout.reach == 1 || !through ? crowding(layout.width) : 0);
     const cost::WindowWork work{.keys = keys,
                                 .queries = static_cast<double>(request.queries.rows),
                                 .cells = static_cast<double>(layout.cells),
