@@ -4,12 +4,14 @@
 
 namespace attnpool::detail::cost {
 
-double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size) {
+double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size, bool exponential) {
   const bool single = element_size == 4;
   const double lanes = 32 / static_cast<double>(element_size);
   const double columns = planes == 1 ? 2 : 4 + 1.2 * static_cast<double>(planes);
-  const double operations =
-      (single ? 11 : 16) + 2 * static_cast<double>(dims) + columns * (1 + static_cast<double>(parameters));
+  const double operations = (!exponential ? 3
+                             : single     ? 11
+                                          : 16) +
+                            2 * static_cast<double>(dims) + columns * (1 + static_cast<double>(parameters));
   return operations * 0.12e-9 / lanes * 0.7;
 }
 
