@@ -97,7 +97,7 @@ TEST(CApiMistakes, BadPlansWeightsAndBounds) {
     EXPECT_EQ(attnpool_last_error(), want);
   };
   double some[7] = {1, 1, -1, 1, 1, 1, 1};
-  refused([](auto& o) { o.algorithm = 4; }, "algorithm: is not one of Algorithm's values, got 4");
+  refused([](auto& o) { o.algorithm = 5; }, "algorithm: is not one of Algorithm's values, got 5");
   refused([](auto& o) { o.algorithm = -1; }, "algorithm: is not one of Algorithm's values, got -1");
   refused([](auto& o) { o.tolerance = 0.5; }, "tolerance: must be 0 (automatic) or in [1e-12, 0.1], got 0.5");
   refused([](auto& o) { o.key_weights_count = 6; }, "key_weights: is null, of 6 entries");

@@ -85,7 +85,8 @@ template <class T>
 Algorithm plan_for_the_rest(const PoolRequest<T>& request, const Workspace<T>& workspace, std::size_t rest) {
   const double keys = static_cast<double>(request.keys.rows), pairs = static_cast<double>(rest) * keys;
   const std::size_t dims = request.keys.cols;
-  const double pair = cost::pair(dims, workspace.values.planes, parameter_count(request.moments, dims), sizeof(T));
+  const double pair = cost::pair(dims, workspace.values.planes, parameter_count(request.moments, dims), sizeof(T),
+                                 takes_exponential(request));
   return pairs * pair * 0.5 > cost::ordering(keys) ? Algorithm::pruned : Algorithm::dense;
 }
 

@@ -4,15 +4,16 @@
 
 namespace attnpool::detail::cost {
 
-double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size) {
+double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size, bool exponential) {
   const bool single = element_size == 4;
   const double lanes = 32 / static_cast<double>(element_size);
   const double columns = planes == 1 ? 2 : 4 + 1.2 * static_cast<double>(planes);
   // Moments of local planes are summed one by one: 13 operations each in place of 2 with one column (measured with AVX2 at 4,000 x
   // 4,000 in two and three dimensions).
   const double of_moment = dims > 1 && parameters > 2 * dims ? columns + 11 : columns;
+  const double of_weight = !exponential ? 3 : single ? 11 : 16;
   const double operations =
-      (single ? 11 : 16) + 2 * static_cast<double>(dims) + columns + of_moment * static_cast<double>(parameters);
+      of_weight + 2 * static_cast<double>(dims) + columns + of_moment * static_cast<double>(parameters);
   return operations * 0.12e-9 / lanes * 0.7;
 }
 
@@ -40,7 +41,7 @@ double grid(const GridWork& w) {
 double window(const WindowWork& w) {
   const double sums = (1 + w.degree) * w.planes, move = w.degree * (1 + w.degree) / 2 * w.planes;
   return 1e-9 * (60e3 + w.keys * (14 + 0.6 * sums) + w.cells * (20 + 4 * sums + 3 * move) +
-                 w.queries * (25 + 0.7 * w.coefficients * w.planes + w.visited * 0.35 * w.powers * w.planes / 2) +
+                 w.queries * (25 + 0.7 * w.coefficients * w.planes + w.visited * 0.15 * w.powers * w.planes / 2) +
                  std::min(w.queries, w.cells) * (40 + 6 * w.visited));
 }
 

@@ -10,8 +10,8 @@ namespace attnpool::detail::cost {
 inline constexpr double quick = 150e-6;
 
 // One pair of query and key. planes: value columns, and one for key weights; parameters: derivatives carried along;
-// element_size: 4 for float, 8 for double.
-double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size);
+// element_size: 4 for float, 8 for double; exponential: whether a weight takes one, not just a few products.
+double pair(std::size_t dims, std::size_t planes, std::size_t parameters, std::size_t element_size, bool exponential);
 
 // What a pair costs more when the part `far` of the queries is answered once more, key by key in double.
 double far_pair(double far, std::size_t dims);

@@ -30,7 +30,8 @@ bool can_number(const PoolRequest<T>& request) {
 template <class T>
 double pair_seconds(const PoolRequest<T>& request, const Workspace<T>& workspace) {
   const std::size_t dims = request.keys.cols;
-  return cost::pair(dims, workspace.values.planes, parameter_count(request.moments, dims), sizeof(T));
+  return cost::pair(dims, workspace.values.planes, parameter_count(request.moments, dims), sizeof(T),
+                    takes_exponential(request));
 }
 
 template <class T>

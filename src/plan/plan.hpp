@@ -45,6 +45,12 @@ struct Plan {
                                     const Sink& sink, const std::vector<std::uint32_t>* subset);
 };
 
+// Whether a pair costs about what one under the Gaussian kernel does: all but the kernels that are short polynomials.
+template <class T>
+bool takes_exponential(const PoolRequest<T>& request) {
+  return request.custom || KernelPolynomial(request.profile().shape).c.empty();
+}
+
 // In the order of preference at equal cost; the first, dense, serves every request.
 template <class T>
 std::span<const Plan<T>> plans();

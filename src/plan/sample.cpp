@@ -50,6 +50,8 @@ Sample take_sample(const PoolRequest<T>& request, const Workspace<T>& workspace)
   const std::size_t query_step = std::max<std::size_t>(1, queries / query_samples),
                     key_step = std::max<std::size_t>(1, keys / key_samples);
   const double in_block = static_cast<double>(tile_keys) / static_cast<double>(key_step);  // sampled keys of a block
+  const bool compact = request.is_compact(),
+             fills_in_empty = request.options.empty == Empty::nearest || request.options.empty == Empty::mean;
   double visited = 0, pairs = 0, far = 0, deserted = 0, rows = 0;
   for (std::size_t q = 0; q < queries; q += query_step) {
     std::vector<double> squares = sampled_squares(request, q, key_step, scale);
@@ -61,10 +63,10 @@ Sample take_sample(const PoolRequest<T>& request, const Workspace<T>& workspace)
         squares.begin() + static_cast<std::ptrdiff_t>(std::min(squares.size() - 1, static_cast<std::size_t>(in_block)));
     std::nth_element(squares.begin(), last, squares.end());
     const double block = std::min(diagonal, 4 * std::sqrt(*last) * std::pow(std::min(1.0, in_block), per_dim));
-    const double reach = std::sqrt(std::pow(std::sqrt(nearest) + block / 2, 2) + cutoff) + block;
+    const double reach = compact ? 1 + block : std::sqrt(std::pow(std::sqrt(nearest) + block / 2, 2) + cutoff) + block;
     for (const double square : squares) visited += square <= reach * reach;
     pairs += static_cast<double>(squares.size());
-    far += nearest > -std::log2(smallest_sum);
+    far += compact ? fills_in_empty && nearest > 1 : nearest > -std::log2(smallest_sum);
     deserted += nearest > 9;
     rows += 1;
   }
