@@ -73,44 +73,41 @@ template <template <class> class Profile, class T>
 constexpr typename detail::Routines<T>::OfProfile of_profile = {pool<Profile, T>, moments<Profile, T>};
 }  // namespace
 
-// Compiled in an object of its own, beside the Gaussian's: the two take about as long.
-template <class T>
-struct Profiles {
-  static const typename detail::Routines<T>::OfProfile table[];
-};
+// The other profiles are compiled in an object of their own, beside the Gaussian's: the two take about as long. No template, since
+// its instance would be a weak symbol.
+extern const detail::Routines<float>::OfProfile profiles_f32[detail::profile_count];
+extern const detail::Routines<double>::OfProfile profiles_f64[detail::profile_count];
 
 #ifdef ATTNPOOL_OTHER_PROFILES
-template <class T>
-constinit const typename detail::Routines<T>::OfProfile Profiles<T>::table[detail::profile_count] = {
-    {},  // in the other object
-    of_profile<BoxcarProfile, T>,
-    of_profile<TriangularProfile, T>,
-    of_profile<EpanechnikovProfile, T>,
-    of_profile<BiweightProfile, T>,
-    of_profile<TriweightProfile, T>,
-    of_profile<TricubeProfile, T>,
-    of_profile<CosineProfile, T>,
-    of_profile<LaplaceProfile, T>,
-    of_profile<RationalProfile, T>,
-    of_profile<CustomProfile, T>};
-template struct Profiles<float>;
-template struct Profiles<double>;
+#define ATTNPOOL_PROFILES(T)                                                                                \
+  {                                                                                                         \
+    {}, /* the Gaussian's, in the other object */                                                           \
+        of_profile<BoxcarProfile, T>, of_profile<TriangularProfile, T>, of_profile<EpanechnikovProfile, T>, \
+        of_profile<BiweightProfile, T>, of_profile<TriweightProfile, T>, of_profile<TricubeProfile, T>,     \
+        of_profile<CosineProfile, T>, of_profile<LaplaceProfile, T>, of_profile<RationalProfile, T>,        \
+        of_profile<CustomProfile, T>                                                                        \
+  }
+constinit const detail::Routines<float>::OfProfile profiles_f32[detail::profile_count] = ATTNPOOL_PROFILES(float);
+constinit const detail::Routines<double>::OfProfile profiles_f64[detail::profile_count] = ATTNPOOL_PROFILES(double);
+#undef ATTNPOOL_PROFILES
 #else
-extern template struct Profiles<float>;
-extern template struct Profiles<double>;
 
 namespace {
 template <class T>
-constexpr detail::Routines<T> routines() {
-  return {Lanes<T>::size,     exp<T>,    exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, of_profile<GaussianProfile, T>,
-          Profiles<T>::table, stream<T>, nearest<T>,         weights<T>, scale<T>};
+constexpr detail::Routines<T> routines(const typename detail::Routines<T>::OfProfile* profiles) {
+  return {Lanes<T>::size, exp<T>,    exp_nonpositive<T>, softmax<T>, log_sum_exp<T>, of_profile<GaussianProfile, T>,
+          profiles,       stream<T>, nearest<T>,         weights<T>, scale<T>};
 }
 }  // namespace
 
 extern const detail::RoutineTable table;
-constinit const detail::RoutineTable table = {
-    routines<float>(), routines<double>(), {spread, translate, evaluate, evaluate_planes}, ladder, rung,
-    lowess_pairs,      lowess_block};
+constinit const detail::RoutineTable table = {routines<float>(profiles_f32),
+                                              routines<double>(profiles_f64),
+                                              {spread, translate, evaluate, evaluate_planes},
+                                              ladder,
+                                              rung,
+                                              lowess_pairs,
+                                              lowess_block};
 #endif
 
 }  // namespace attnpool::ATTNPOOL_ISA
