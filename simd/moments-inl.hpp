@@ -3,6 +3,16 @@
 // than pool, which has 13; D = 2: 12 more); otherwise the tile of weights is multiplied by the moments, recomputed, and summed
 // like weights. The arithmetic of a lane is the same either way.
 
+// The sums of a tile, in registers, to their totals.
+template <int C, int R, class T>
+inline void add_to_totals(T* sums, const Lanes<T> (&s)[C][R]) {
+  for (int i = 0; i < C; ++i)
+    for (int r = 0; r < R; ++r) {
+      T* hi = sums + i * 2 * query_block + r * Lanes<T>::size;
+      add_to_total(hi, hi + query_block, s[i][r]);
+    }
+}
+
 template <bool First, DistanceForm F, bool Bounded, int R, class T>
 inline void fused_moment_tile(const BlockTask<T>& task, std::size_t key, std::size_t count, const T* queries, T* sums) {
   constexpr std::size_t N = Lanes<T>::size;
@@ -22,11 +32,7 @@ inline void fused_moment_tile(const BlockTask<T>& task, std::size_t key, std::si
       s[3][r] = fma(u, v, s[3][r]);
     }
   }
-  for (int i = 0; i < 4; ++i)
-    for (int r = 0; r < R; ++r) {
-      T* hi = sums + i * 2 * query_block + r * N;
-      add_to_total(hi, hi + query_block, s[i][r]);
-    }
+  add_to_totals(sums, s);
 }
 
 template <bool First, DistanceForm F, int R, class T>
@@ -59,11 +65,7 @@ inline void fused_moment_tile_2d(const BlockTask<T>& task, std::size_t key, std:
       }
     }
   }
-  for (int i = 0; i < 6; ++i)
-    for (int r = 0; r < R; ++r) {
-      T* hi = sums + i * 2 * query_block + r * N;
-      add_to_total(hi, hi + query_block, s[i][r]);
-    }
+  add_to_totals(sums, s);
 }
 
 // One dimension, one column, any profile: the sums of a local line.
@@ -88,11 +90,7 @@ inline void fused_line_tile(const P& profile, const BlockTask<T>& task, std::siz
       s[5][r] = fma(x, v, s[5][r]);
     }
   }
-  for (int i = 0; i < 6; ++i)
-    for (int r = 0; r < R; ++r) {
-      T* hi = sums + i * 2 * query_block + r * N;
-      add_to_total(hi, hi + query_block, s[i][r]);
-    }
+  add_to_totals(sums, s);
 }
 
 // The product of delta over the factors of a moment.
@@ -172,7 +170,7 @@ inline bool fused_moments(const P& profile, const BlockTask<T>& task, Moments mo
                           std::size_t count, const T* queries, T* sums) {
   if (task.cols != 1 || P::is_custom) return false;
   if constexpr (D == 1 && !P::is_custom) {
-    if (moments == Moments::line && (P::is_gaussian || !task.squared)) {
+    if (moments == Moments::line) {
       fused_line_tile<F, Bounded, R>(profile, task, key, count, queries, sums);
       return true;
     }
@@ -226,7 +224,7 @@ inline void moment_dims(const P& profile, const BlockTask<T>& task, Moments mome
     if (task.dims == 2) return moment_groups<2, F, false>(profile, task, moments);
     if (task.dims == 3) return moment_groups<3, F, false>(profile, task, moments);
   } else if constexpr (!P::is_custom) {
-    if (task.dims == 1 && task.cols == 1 && moments == Moments::line && !task.squared)
+    if (task.dims == 1 && task.cols == 1 && moments == Moments::line)
       return moment_groups<1, F, true>(profile, task, moments);
   }
   moment_groups<0, F, false>(profile, task, moments);

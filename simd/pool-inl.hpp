@@ -140,19 +140,14 @@ inline void fused_tile(const P& profile, const BlockTask<T>& task, std::size_t k
   }
 }
 
-// Makes weights of a tile of squared distances by the caller's function, or squares weights.
-template <class P, int R, class T>
-inline void refine_tile(const BlockTask<T>& task, std::size_t count, T* tile, Lanes<T> (&total)[R]) {
+// Makes weights of a tile of squared distances by the caller's function.
+template <int R, class T>
+inline void weigh_by_function(const BlockTask<T>& task, std::size_t count, T* tile, Lanes<T> (&total)[R]) {
   constexpr std::size_t N = Lanes<T>::size;
-  if constexpr (P::is_custom) task.custom(task.context, tile, count * R * N);
+  task.custom(task.context, tile, count * R * N);
   for (int r = 0; r < R; ++r) {
     total[r] = Lanes<T>(T(0));
-    for (std::size_t j = 0; j < count; ++j) {
-      T* p = tile + (j * R + r) * N;
-      const Lanes<T> w = load_lanes(p), used = task.squared ? w * w : w;
-      store_lanes(p, used);
-      total[r] = total[r] + used;
-    }
+    for (std::size_t j = 0; j < count; ++j) total[r] = total[r] + load_lanes(tile + (j * R + r) * N);
   }
 }
 
@@ -171,9 +166,7 @@ inline void store_tile(const P& profile, const BlockTask<T>& task, std::size_t k
                                                    total[r] = total[r] + w[k][r];
                                                  }
                                              });
-  if constexpr (!P::is_gaussian) {
-    if (P::is_custom || task.squared) refine_tile<P>(task, count, tile, total);
-  }
+  if constexpr (P::is_custom) weigh_by_function(task, count, tile, total);
 }
 
 // Sums of tile[key] * values[key, c .. c + C) over a tile, C columns in registers.
@@ -284,7 +277,7 @@ inline void pool_group(const P& profile, const BlockTask<T>& task, std::size_t l
   const T* queries = task.queries + lane;
   T* sums = task.sums + lane;
   const T* visible = task.visible ? task.visible + lane : nullptr;
-  const bool fused = task.cols == 1 && !P::is_custom && (P::is_gaussian || !task.squared);
+  const bool fused = task.cols == 1 && !P::is_custom;
   // Without ranges the bounds are never used.
   alignas(64) const T everything[3 * query_block] = {};
   const Visibility<T> bounds(visible ? visible : everything, visible ? R * Lanes<T>::size : 1);

@@ -56,7 +56,6 @@ struct BlockTask {
   T edge;              // kernels of compact support: the squared distance from which on weights are 0, a little below 1
   T alpha;             // rational quadratic kernel
   bool product;        // the product of one-dimensional kernels; not for the Gaussian
-  bool squared;        // sums of squared weights; not for the Gaussian, for which they are those of another bandwidth
   void (*custom)(const void* context, T* squares, std::size_t count);  // makes weights of squared distances, in place
   const void* context;
   T* tile;  // scratch, 2 * tile_keys * query_block

@@ -35,7 +35,7 @@ struct Options {
   /// is.
   std::span<double> error_bounds = {};
   /// pool() only. Degree of the polynomial that is fitted around each query with the weights: 0, its mean; 1, a line (plane);
-  /// 2, a parabola, in one dimension. Where keys do not determine it, that of the degree that they do.
+  /// 2, a parabola, in one dimension. Where keys do not determine it, that of the degree that they do; a dimension of w = 0 is no part of it.
   int order = 0;
   /// pool() only: the answer where no key is within reach.
   Empty empty = Empty::nan;

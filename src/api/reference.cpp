@@ -88,7 +88,7 @@ double local_polynomial(In<T> queries, In<T> keys, In<T> values, const Kernel& k
     rest[k] = p[k] > 0 ? static_cast<long double>(values(k, v)) : 0;
     for (std::size_t t = 1; t < terms; ++t) {
       const std::size_t d = order == 2 ? 0 : t - 1;
-      const long double delta = static_cast<long double>(kernel.w_of(d) == 0 ? 1 : kernel.w_of(d)) *
+      const long double delta = static_cast<long double>(kernel.w_of(d)) *
                                 static_cast<long double>(difference<T>(queries, keys, visible.q, k, d));
       columns[t][k] = order == 2 && t == 2 ? delta * delta : delta;
     }

@@ -165,7 +165,6 @@ struct DensePlan {
     task.edge = keys.edge;
     task.alpha = static_cast<T>(request.profile().alpha);
     task.product = request.profile().product && keys.dims > 1;
-    task.squared = request.squared;
     if (request.custom) {
       task.custom = request.custom->weigh;
       task.context = request.custom->context;

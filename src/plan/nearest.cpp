@@ -63,7 +63,6 @@ NearestSolver<T>::NearestSolver(const PoolRequest<T>& request, const ScaledValue
       pairs_(profile_, keys_, static_cast<double>(std::numeric_limits<T>::epsilon())),
       moments_(request.moments),
       empty_(request.options.empty),
-      squared_(request.squared),
       with_bounds_(request.wants_bounds()),
       routines_(active_routines<double>()) {}
 
@@ -150,7 +149,6 @@ double NearestSolver<T>::other_weights(NearestScratch& s, std::size_t nearest, I
     double w = 1;
     if (weighing == Weighing::kernel) {
       w = pairs_.weight(query, reference, k);
-      if (squared_) w *= w;
     } else if (weighing == Weighing::nearest) {
       w = pairs_.relative_square(query, reference, k) <= 0 ? 1 : 0;
     }
@@ -217,7 +215,7 @@ void NearestSolver<T>::answer(std::size_t query, std::size_t caller_index, std::
   const double bound =
       2 * u * (0.7 * (static_cast<double>(dims) + 4) * (slack / s.sums[0] + 1) + (by_dot ? 1100 : 4100)) +
       static_cast<double>(std::numeric_limits<T>::epsilon());
-  const double distance = seen && !profile_.is_compact() ? decay_.exponent(squares) * (squared_ ? 2 : 1) : 0;
+  const double distance = seen && !profile_.is_compact() ? decay_.exponent(squares) : 0;
   sink({.count = 1,
         .first = caller_index,
         .sums = s.sums.data(),

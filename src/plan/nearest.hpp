@@ -37,7 +37,7 @@ class NearestSolver {
   const PairWeights pairs_;
   const Moments moments_;
   const Empty empty_;
-  const bool squared_, with_bounds_;
+  const bool with_bounds_;
   const Routines<double>& routines_;
 
   double value(std::size_t k, std::size_t v) const {

@@ -145,8 +145,8 @@ template <class T>
 PlanCost window_cost(const CostInput<T>& in) {
   PlanCost c{.algorithm = Algorithm::window, .error = std::max(in.tolerance, in.dense_error)};
   const PoolRequest<T>& request = in.request;
-  if (request.squared || (request.moments != Moments::none && !is_local(request.moments))) {
-    c.problem = "serves predictions, not derivatives or variances";
+  if (request.moments != Moments::none && !is_local(request.moments)) {
+    c.problem = "serves predictions, not derivatives";
     return c;
   }
   if (!can_number(request)) return c;

@@ -44,8 +44,6 @@ struct PoolRequest {
   // What the pruned plan may leave out, as a part of a query's sum of weights; 0: less than the rounding.
   double negligible = 0;
 
-  // Sums of squared kernel weights (key weights are what they are). Not for the Gaussian kernel: there they are those at sqrt(2) w.
-  bool squared = false;
   // The caller's own kernel in place of the profile's.
   const CustomKernel<T>* custom = nullptr;
 
