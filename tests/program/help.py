@@ -5,6 +5,7 @@ usage: help.py PROGRAM
 """
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -31,11 +32,15 @@ for topic in topics:
 for command in commands:
     check_equal(say("help", command), say(command, "--help"), command)
 result = run("help", "knitting")
-check_equal((result.returncode, result.stderr), (2, b"attnpool: no topic 'knitting'; attnpool help lists them\n"), "knitting")
+check_equal(
+    (result.returncode, result.stderr), (2, b"attnpool: no topic 'knitting'; attnpool help lists them\n"), "knitting"
+)
 for code in range(7):
     check(re.search(rf"^{code}  ", say("help", "exit-codes"), re.M), ("exit code", code))
 for option in set(re.findall(r"--[a-z-]+", "".join(say("help", topic) for topic in topics))):
-    check(any(option in say(command, "--help") for command in commands), f"{option} of a topic is an option of a command")
+    check(
+        any(option in say(command, "--help") for command in commands), f"{option} of a topic is an option of a command"
+    )
 
 # ---- completion
 SHARE = os.path.join(HERE, "../../tools/program/share")
@@ -51,14 +56,17 @@ def in_bash(*words):
     """What bash would offer for the last of the words."""
     given = " ".join(repr(w) for w in (PROGRAM, *words))
     call = f'COMP_WORDS=({given}); COMP_CWORD={len(words)}; _attnpool; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    return printed(["bash"], f"source {SHARE}/attnpool.bash; {call}")
+    return printed(["bash"], f"source {shlex.quote(str(SHARE))}/attnpool.bash; {call}")
 
 
 def in_zsh(*words):
     """The same of zsh, whose functions that match what has been typed, and find files, are stood in for."""
-    match = 'compadd() { shift; print -l -- ${(M)@:#$words[CURRENT]*} }; _files() { compadd -- *(N) }; compdef() { }'
+    match = "compadd() { shift; print -l -- ${(M)@:#$words[CURRENT]*} }; _files() { compadd -- *(N) }; compdef() { }"
     given = " ".join(repr(w) for w in (PROGRAM, *words))
-    return printed(["zsh", "-f"], f"{match}; source {SHARE}/attnpool.zsh; words=({given}); CURRENT={len(words) + 1}; _attnpool")
+    return printed(
+        ["zsh", "-f"],
+        f"{match}; source {shlex.quote(str(SHARE))}/attnpool.zsh; words=({given}); CURRENT={len(words) + 1}; _attnpool",
+    )
 
 
 open("data.csv", "w").close()
@@ -74,7 +82,10 @@ for shell, completed in (("bash", in_bash), ("zsh", in_zsh)):
     check_equal(completed("predict", "--data", ""), ["data.csv"], shell)
     for command in commands:
         offered = completed(command, "--")
-        check(set(offered) == set(re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)", say(command, "--help"), re.M)), (shell, command, offered))
+        check(
+            set(offered) == set(re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)", say(command, "--help"), re.M)),
+            (shell, command, offered),
+        )
 
 # ---- man pages: one for each command, with every option, and nothing that groff complains of
 if shutil.which("help2man"):
@@ -88,7 +99,9 @@ if shutil.which("help2man"):
         check(os.path.dirname(PROGRAM) not in page, f"no folder of this machine in {command}")
     if shutil.which("groff"):
         for page in os.listdir("man"):
-            done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-Wbreak", f"man/{page}"], capture_output=True, text=True)
+            done = subprocess.run(
+                ["groff", "-man", "-Tutf8", "-ww", "-Wbreak", f"man/{page}"], capture_output=True, text=True
+            )
             check_equal((done.returncode, done.stderr), (0, ""), page)
 
 leave()
